@@ -1,0 +1,20 @@
+// Bundles the program into dist/: main.js, and look-thread.js for the threads that judge. PGlite stays outside, since it loads files beside itself.
+import { build, context } from "esbuild";
+
+const options = {
+  entryPoints: ["src/main.ts", "src/look-thread.ts"],
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  outdir: "dist",
+  sourcemap: "linked",
+  external: ["@electric-sql/pglite", "pg-native"],
+  banner: {
+    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  },
+  logLevel: "warning",
+};
+
+if (process.argv.includes("--watch")) await (await context(options)).watch();
+else await build(options);
