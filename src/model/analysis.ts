@@ -1,0 +1,295 @@
+import { z } from "zod";
+import { digestOf } from "./canonical.ts";
+import { Name } from "./name.ts";
+import { Query } from "./query.ts";
+import { Duration } from "./time.ts";
+
+/**
+ * The analysis as an operator writes it (`AnalysisDocument`) and as a run holds it (`Analysis`: every default filled in, every amount a number).
+ * `resolve-analysis.ts` leads from the one to the other.
+ */
+
+const Amount = z.union([z.number(), z.string().min(1).max(64)], {
+  error: "must be an amount, for example 5%, 200ms, 1pp or 0.25",
+});
+
+const ToleranceInput = z
+  .union([Amount, z.strictObject({ relative: z.string().min(1).max(64).optional(), absolute: Amount.optional() })], {
+    error: "must be an amount (5%, 200ms, 1pp, 0.25) or, for errors, { relative: 50%, absolute: 0.1pp }",
+  })
+  .describe(
+    "Accepted worsening: relative to the baseline (5%), or absolute with its measurement unit (200ms, 1pp, 0.25 points).",
+  )
+  .meta({ id: "Tolerance" });
+
+const LimitInput = z
+  .strictObject({
+    max: Amount.optional().describe("The candidate must lie below."),
+    min: Amount.optional().describe("The candidate must lie above."),
+    check: z
+      .enum(["proven", "point"])
+      .optional()
+      .describe(
+        "proven (default): tested within the error budgets. point: the plain value is compared, outside the budgets.",
+      ),
+  })
+  .meta({ id: "Limit" });
+
+const Tier = z
+  .enum(["critical", "required", "advisory"])
+  .describe(
+    "critical: worse rolls back even under policy critical-only. required: must be safe to promote. advisory: reported, decides nothing.",
+  );
+
+const AmountStatistic = z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value"]);
+
+const shared = {
+  name: Name,
+  source: Name.describe("A source that the operator has configured."),
+  query: Query,
+  unit: z
+    .enum(["request", "session", "user", "task", "step"])
+    .optional()
+    .describe("What is counted, where it differs from the analysis."),
+  tier: Tier.optional(),
+  weight: z
+    .number()
+    .positive()
+    .max(1000)
+    .optional()
+    .describe("Share of the rollback budget relative to the other metrics. Default 3 for critical, 1 for required."),
+  margin: ToleranceInput.optional(),
+  guard: ToleranceInput.optional().describe("The smallest estimate that may roll back. Default: the margin."),
+  catastrophic: ToleranceInput.optional().describe(
+    "A critical metric proven worse than this rolls back at once, whatever the integrity alarms.",
+  ),
+  strict: z
+    .boolean()
+    .optional()
+    .describe("Roll back only when worse than the margin is proven, not merely worse than the baseline."),
+  minUnits: z
+    .int()
+    .min(5)
+    .max(10_000_000)
+    .optional()
+    .describe("Units per arm before this metric may promote or use asymptotic evidence."),
+  maxInvalidFraction: Amount.optional().describe(
+    "Rows or steps that may lack a usable value before the metric is invalid. Default 0%.",
+  ),
+  worse: z.enum(["higher", "lower", "either"]).optional().describe("The direction in which worse lies."),
+};
+
+const amountLimits = z
+  .partialRecord(AmountStatistic, LimitInput)
+  .optional()
+  .describe("Limits for the candidate by statistic: { p95: { max: 4s } }.");
+const tailMargin = z
+  .string()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe("Accepted growth of the share of values beyond the pooled 95th percentile. Default 25%.");
+const components = z
+  .array(z.enum(["body", "mean", "tail"]))
+  .min(1)
+  .refine((names) => new Set(names).size === names.length, "names a component twice")
+  .optional()
+  .describe(
+    "What is compared. body: the typical value by ranks. mean: the mean. tail: the share beyond the pooled 95th percentile.",
+  );
+const perUnit = z.enum(["mean", "sum", "max", "min"]).optional().describe("How the rows of one unit become one value.");
+const measurementUnit = z.string().min(1).max(32).optional().describe("What the values are measured in.");
+
+const LatencyInput = z.strictObject({
+  kind: z.literal("latency"),
+  ...shared,
+  measurementUnit: z
+    .enum(["ns", "us", "ms", "s", "min", "h"])
+    .optional()
+    .describe("What the source returns. Default s."),
+  limit: amountLimits,
+  tailMargin,
+  components,
+  perUnit: perUnit.describe("Default mean."),
+});
+const ErrorsInput = z.strictObject({
+  kind: z.literal("errors"),
+  ...shared,
+  limit: z
+    .partialRecord(z.enum(["rate"]), LimitInput)
+    .optional()
+    .describe("A limit for the candidate's rate: { rate: { max: 2% } }."),
+});
+const ScoreInput = z.strictObject({
+  kind: z.literal("score"),
+  ...shared,
+  scale: z
+    .tuple([z.number(), z.number()])
+    .refine(([low, high]) => low < high, "must be [lowest, highest] with lowest below highest")
+    .describe("The lowest and the highest score that the judge can give. A value outside it is invalid."),
+  superiorityMargin: z
+    .number()
+    .gt(0)
+    .lt(0.5)
+    .optional()
+    .describe(
+      "Accepted drop of P(candidate scores higher) + half P(equal) below 1/2. Default: the margin as a fraction of the scale.",
+    ),
+  limit: amountLimits,
+  components: z
+    .array(z.enum(["body", "mean"]))
+    .min(1)
+    .optional()
+    .describe("Default both."),
+  perUnit: perUnit.describe("Default mean."),
+});
+const CostInput = z.strictObject({
+  kind: z.literal("cost"),
+  ...shared,
+  measurementUnit,
+  limit: amountLimits,
+  tailMargin,
+  components,
+  perUnit: perUnit.describe("Default sum."),
+});
+const GaugeInput = z.strictObject({
+  kind: z.literal("gauge"),
+  ...shared,
+  measurementUnit,
+  limit: amountLimits,
+  perUnit: perUnit.describe("Default mean."),
+});
+
+export const MetricInput = z
+  .discriminatedUnion("kind", [LatencyInput, ErrorsInput, ScoreInput, CostInput, GaugeInput], {
+    error: (issue) => (issue.code === "invalid_union" ? "must be latency, errors, score, cost or gauge" : undefined),
+  })
+  .meta({ id: "MetricDocument" });
+export type MetricInput = z.infer<typeof MetricInput>;
+
+const budget = z.number().min(0.0001).max(0.5);
+
+export const AnalysisDocument = z
+  .strictObject({
+    apiVersion: z.literal("touchstone/v1"),
+    kind: z.literal("Analysis"),
+    metadata: z.strictObject({ name: Name, description: z.string().max(2000).optional() }),
+    spec: z.strictObject({
+      unit: z
+        .enum(["request", "session", "user", "task", "step"])
+        .optional()
+        .describe("What the statistics count and what routing assigns. Default request."),
+      budgets: z
+        .strictObject({
+          rollback: budget.optional().describe("P(rollback | no harm). Default 0.05."),
+          promote: budget.optional().describe("P(promote | harm at the margin). Default 0.05."),
+        })
+        .optional(),
+      policy: z
+        .enum(["any", "critical-only"])
+        .optional()
+        .describe("any (default): a required metric that is worse rolls back too. critical-only: it pauses."),
+      plan: z
+        .strictObject({
+          mode: z.enum(["once"], { error: "must be once: one look at one window" }),
+          duration: Duration.optional().describe(
+            "Length of the window that ends now, when a run names none. Default 30m.",
+          ),
+          settle: Duration.optional().describe(
+            "How long after the end of a window late samples still arrive. Default 60s.",
+          ),
+          warmup: Duration.optional().describe("Dropped from the start of the window, for both arms. Default 0s."),
+          step: Duration.optional().describe("Step of series, counters and histograms. Default 60s."),
+          minUnits: z
+            .int()
+            .min(5)
+            .max(10_000_000)
+            .optional()
+            .describe("Units per arm, for promotion and for asymptotic evidence. Default 30."),
+          minSteps: z
+            .int()
+            .min(3)
+            .max(100_000)
+            .optional()
+            .describe("The same for metrics whose unit is the step, in effective steps. Default 9."),
+        })
+        .optional(),
+      args: z
+        .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), z.string().max(256).nullable())
+        .optional()
+        .describe("Arguments that queries use, with their defaults; null: every run must give it."),
+      metrics: z.array(MetricInput).min(1, "needs at least one metric").max(100),
+    }),
+  })
+  .meta({ id: "AnalysisDocument", title: "Touchstone analysis" });
+export type AnalysisDocument = z.infer<typeof AnalysisDocument>;
+
+const Tolerance = z.strictObject({ relative: z.number().nullable(), absolute: z.number().nullable() });
+
+const Limit = z.strictObject({
+  statistic: z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value", "rate"]),
+  max: z.number().nullable(),
+  min: z.number().nullable(),
+  check: z.enum(["proven", "point"]),
+});
+export type Limit = z.infer<typeof Limit>;
+
+export const Component = z.enum(["body", "mean", "tail", "rate"]);
+export type Component = z.infer<typeof Component>;
+
+/** A metric with everything in force: what `touchstone validate` shows and what the judge reads. */
+export const Metric = z
+  .strictObject({
+    name: Name,
+    kind: z.enum(["latency", "errors", "score", "cost", "gauge"]),
+    source: Name,
+    query: Query,
+    unit: z.enum(["request", "session", "user", "task", "step"]),
+    measurementUnit: z.string().nullable(),
+    worse: z.enum(["higher", "lower", "either"]),
+    tier: Tier,
+    weight: z.number(),
+    margin: Tolerance,
+    guard: Tolerance,
+    catastrophic: Tolerance.nullable(),
+    tailMargin: z
+      .number()
+      .describe("As a ratio less one: 0.25 lets the share beyond the pooled 95th percentile grow by a quarter."),
+    superiorityMargin: z.number().nullable(),
+    strict: z.boolean(),
+    scale: z.tuple([z.number(), z.number()]).nullable(),
+    components: z.array(Component),
+    perUnit: z.enum(["mean", "sum", "max", "min"]),
+    limits: z.array(Limit),
+    minUnits: z.number(),
+    maxInvalidFraction: z.number(),
+  })
+  .meta({ id: "Metric" });
+export type Metric = z.infer<typeof Metric>;
+
+export const Analysis = z
+  .strictObject({
+    name: Name,
+    description: z.string(),
+    unit: z.enum(["request", "session", "user", "task", "step"]),
+    budgets: z.strictObject({ rollback: z.number(), promote: z.number() }),
+    policy: z.enum(["any", "critical-only"]),
+    plan: z.strictObject({
+      mode: z.literal("once"),
+      durationSeconds: z.number(),
+      settleSeconds: z.number(),
+      warmupSeconds: z.number(),
+      stepSeconds: z.number(),
+      minUnits: z.number(),
+      minSteps: z.number(),
+    }),
+    args: z.record(z.string(), z.string().nullable()),
+    metrics: z.array(Metric),
+  })
+  .meta({ id: "Analysis" });
+export type Analysis = z.infer<typeof Analysis>;
+
+/** Identifies what is in force: two documents that differ in comments or in spelled-out defaults have the same digest. */
+export function analysisDigest(analysis: Analysis): string {
+  return digestOf(analysis);
+}

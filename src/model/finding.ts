@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { Component } from "./analysis.ts";
+
+export const Verdict = z.enum(["promote", "rollback", "pause"]).meta({ id: "Verdict" });
+export type Verdict = z.infer<typeof Verdict>;
+
+/** What a look decides: a verdict, or that more evidence is needed while there is time. */
+export const Decision = z.enum(["promote", "rollback", "pause", "continue"]).meta({ id: "Decision" });
+export type Decision = z.infer<typeof Decision>;
+
+/** The closed list of reasons. Every `pause` has at least one. */
+export const REASONS = {
+  critical_metric_catastrophic: "a critical metric is proven worse than its catastrophic level",
+  critical_limit_breached: "a critical metric is proven beyond its limit",
+  critical_metric_worse: "a critical metric is worse",
+  required_metric_worse: "a required metric is worse",
+  required_limit_breached: "a required metric is proven beyond its limit",
+  worse_under_critical_only:
+    "a required metric is worse or beyond its limit, and the policy lets only critical metrics roll back",
+  baseline_beyond_limit: "the baseline lies beyond the limit too, so the candidate cannot be blamed alone",
+  limit_not_proven: "a limit is neither proven to hold nor proven to be breached",
+  not_proven_safe: "a metric is neither proven safe nor proven worse",
+  no_data: "an arm has no data",
+  too_few_units: "an arm has too few units",
+  invalid: "an arm holds values that are not values",
+  source_error: "a source failed",
+  scale_mismatch: "the arms differ in scale as if measured in different measurement units",
+  bucket_mismatch: "the histograms of the arms have different buckets",
+  shape_changed: "the distribution moved towards worse beyond the margin",
+  not_testable: "this shape of data cannot answer the question",
+  all_safe: "every critical and required metric is safe and every limit holds",
+} as const;
+export type ReasonCode = keyof typeof REASONS;
+
+export const Reason = z
+  .object({
+    code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
+    metric: z.string().nullable(),
+    text: z.string().describe("One sentence with the numbers."),
+  })
+  .meta({ id: "Reason" });
+export type Reason = z.infer<typeof Reason>;
+
+const PerArm = <T extends z.ZodType>(inner: T) => z.object({ baseline: inner, candidate: inner });
+
+const finite = z.number();
+
+/** An effect is candidate minus baseline, so that its sign says where the candidate went; the margin is the accepted worsening, unsigned. */
+export const Effect = z
+  .object({
+    estimate: finite,
+    lower: finite.nullable().describe("Bound of the interval that decides; null where the data give none."),
+    upper: finite.nullable(),
+    scale: z
+      .enum(["relative", "difference", "points", "fraction", "superiority"])
+      .describe(
+        "relative: candidate/baseline − 1. difference: in the metric's measurement unit. points: on the scale of a score. fraction: of errors. superiority: P(candidate larger) + half P(equal) − 1/2.",
+      ),
+    margin: finite,
+  })
+  .meta({ id: "Effect" });
+export type Effect = z.infer<typeof Effect>;
+
+export const ComponentFinding = z
+  .object({
+    component: Component,
+    method: z.string().describe("How it was tested."),
+    effect: Effect,
+    guard: finite,
+    pWorse: finite.describe("One-sided p-value of no harm."),
+    pUnsafe: finite.describe("One-sided p-value of harm at the margin or beyond: small means safe."),
+    alphaWorse: finite.describe("This component's share of the rollback budget."),
+    alphaSafe: finite.describe("The promote budget."),
+    worse: z.boolean(),
+    safe: z.boolean(),
+    better: z.boolean(),
+    catastrophic: z.boolean(),
+  })
+  .meta({ id: "ComponentFinding" });
+export type ComponentFinding = z.infer<typeof ComponentFinding>;
+
+export const TestResult = z
+  .object({
+    test: z.enum(["mann-whitney", "kolmogorov-smirnov", "threshold"]),
+    statistic: finite,
+    superiority: finite.optional(),
+    pValueNominal: finite.describe("Two-sided, as if this were the only look and the only metric."),
+    method: z.string(),
+  })
+  .meta({ id: "TestResult" });
+export type TestResult = z.infer<typeof TestResult>;
+
+export const LimitFinding = z
+  .object({
+    statistic: z.string(),
+    side: z.enum(["max", "min"]),
+    limit: finite,
+    check: z.enum(["proven", "point"]),
+    candidate: finite.nullable().describe("The candidate's value of the statistic."),
+    baseline: finite.nullable(),
+    state: z.enum(["breached", "holds", "open", "baseline_breached"]),
+    pBreached: finite.nullable().describe("One-sided p-value of not being beyond the limit."),
+    pHolds: finite.nullable().describe("One-sided p-value of being at the limit or beyond."),
+    alphaBreached: finite.nullable(),
+    alphaHolds: finite.nullable(),
+  })
+  .meta({ id: "LimitFinding" });
+export type LimitFinding = z.infer<typeof LimitFinding>;
+
+export const ArmSummary = z
+  .object({
+    rows: z.int().describe("Rows, steps or observations as the source returned them."),
+    invalid: z.int().describe("Of those, how many had no usable value."),
+    mean: finite.nullable(),
+    p50: finite.nullable(),
+    p95: finite.nullable(),
+  })
+  .meta({ id: "ArmSummary" });
+export type ArmSummary = z.infer<typeof ArmSummary>;
+
+export const Finding = z
+  .object({
+    metric: z.string(),
+    kind: z.enum(["latency", "errors", "score", "cost", "gauge"]),
+    tier: z.enum(["critical", "required", "advisory"]),
+    finding: z.enum(["worse", "safe", "better", "unclear", "no_data", "invalid", "source_error"]),
+    shape: z.enum(["samples", "series", "counts", "histogram"]).nullable(),
+    unit: z.string(),
+    measurementUnit: z.string().nullable(),
+    effect: Effect.nullable().describe("Of the component that decided, or the first one."),
+    components: z.array(ComponentFinding),
+    limits: z.array(LimitFinding),
+    tests: z.array(TestResult),
+    units: PerArm(finite).nullable(),
+    effectiveUnits: PerArm(finite)
+      .nullable()
+      .describe("Units that independent data would need for the same precision."),
+    arms: PerArm(ArmSummary).nullable(),
+    confidence: finite.nullable().describe("One-sided confidence that the metric lies within its margin, 0 to 1."),
+    reasons: z.array(Reason),
+    blocksPromotion: z.boolean(),
+    warnings: z.array(z.string()),
+    forecast: z
+      .object({
+        units: finite
+          .nullable()
+          .describe(
+            "More units per arm that would probably prove the metric safe if nothing changes; null if none would.",
+          ),
+        detectable: finite
+          .nullable()
+          .describe(
+            "Smallest worsening that this evidence would find four times out of five, on the scale of the effect.",
+          ),
+      })
+      .nullable(),
+  })
+  .meta({ id: "Finding" });
+export type Finding = z.infer<typeof Finding>;

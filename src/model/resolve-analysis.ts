@@ -1,0 +1,267 @@
+import type { Issue } from "../errors.ts";
+import type { Analysis, AnalysisDocument, Component, Limit, Metric, MetricInput } from "./analysis.ts";
+import { AmountFault, readLevel, readTolerance, type Measure, type Tolerance, type ToleranceInput } from "./amount.ts";
+import { durationSeconds } from "./time.ts";
+
+/** What a kind has unless its author says otherwise. The table in docs/analysis.md is this one. */
+interface KindDefaults {
+  readonly measurementUnit: string | null;
+  readonly worse: Metric["worse"];
+  readonly tier: Metric["tier"];
+  readonly margin: Tolerance | null;
+  readonly components: readonly Component[];
+  readonly perUnit: Metric["perUnit"];
+}
+
+export const KIND_DEFAULTS: Readonly<Record<MetricInput["kind"], KindDefaults>> = {
+  latency: {
+    measurementUnit: "s",
+    worse: "higher",
+    tier: "required",
+    margin: { relative: 0.05, absolute: null },
+    components: ["body", "mean", "tail"],
+    perUnit: "mean",
+  },
+  errors: {
+    measurementUnit: null,
+    worse: "higher",
+    tier: "critical",
+    margin: { relative: 0.5, absolute: 0.001 },
+    components: ["rate"],
+    perUnit: "max",
+  },
+  // 5 % of the scale, known only with the scale.
+  score: {
+    measurementUnit: "points",
+    worse: "lower",
+    tier: "critical",
+    margin: null,
+    components: ["mean", "body"],
+    perUnit: "mean",
+  },
+  cost: {
+    measurementUnit: null,
+    worse: "higher",
+    tier: "required",
+    margin: { relative: 0.05, absolute: null },
+    components: ["body", "mean", "tail"],
+    perUnit: "sum",
+  },
+  gauge: {
+    measurementUnit: null,
+    worse: "higher",
+    tier: "required",
+    margin: { relative: 0.05, absolute: null },
+    components: ["mean"],
+    perUnit: "mean",
+  },
+};
+
+export const SCORE_MARGIN_OF_SCALE = 0.05;
+export const TAIL_MARGIN = 0.25;
+const WEIGHTS: Readonly<Record<Metric["tier"], number>> = { critical: 3, required: 1, advisory: 0 };
+
+/** The analysis with every default filled in, or every fault in it with its place. */
+export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysis } | { issues: Issue[] } {
+  const { metadata, spec } = document;
+  const issues: Issue[] = [];
+  const plan = spec.plan ?? { mode: "once" as const };
+  const stepSeconds = durationSeconds(plan.step ?? "60s");
+  const durationOfWindow = durationSeconds(plan.duration ?? "30m");
+  const warmupSeconds = durationSeconds(plan.warmup ?? "0s");
+  if (stepSeconds < 1) issues.push({ pointer: "/spec/plan/step", detail: `is ${plan.step}, below 1s` });
+  if (durationOfWindow <= 0) issues.push({ pointer: "/spec/plan/duration", detail: "is not above 0s" });
+  if (warmupSeconds >= durationOfWindow)
+    issues.push({ pointer: "/spec/plan/warmup", detail: "leaves nothing of the duration" });
+
+  const seen = new Set<string>();
+  const metrics: Metric[] = [];
+  for (const [index, input] of spec.metrics.entries()) {
+    const at = `/spec/metrics/${index}`;
+    if (seen.has(input.name)) issues.push({ pointer: `${at}/name`, detail: `another metric is named ${input.name}` });
+    seen.add(input.name);
+    const metric = resolveMetric(input, at, spec, issues);
+    if (metric !== null) metrics.push(metric);
+  }
+
+  const policy = spec.policy ?? "any";
+  if (issues.length === 0) {
+    if (metrics.every((metric) => metric.tier === "advisory")) {
+      issues.push({
+        pointer: "/spec/metrics",
+        detail: "holds advisory metrics only, so that no run could ever promote or roll back",
+      });
+    } else if (policy === "critical-only" && !metrics.some((metric) => metric.tier === "critical")) {
+      issues.push({
+        pointer: "/spec/policy",
+        detail: "is critical-only, but no metric is critical, so that no run could ever roll back",
+      });
+    }
+  }
+  if (issues.length > 0) return { issues };
+  return {
+    analysis: {
+      name: metadata.name,
+      description: metadata.description ?? "",
+      unit: spec.unit ?? "request",
+      budgets: { rollback: spec.budgets?.rollback ?? 0.05, promote: spec.budgets?.promote ?? 0.05 },
+      policy,
+      plan: {
+        mode: "once",
+        durationSeconds: durationOfWindow,
+        settleSeconds: durationSeconds(plan.settle ?? "60s"),
+        warmupSeconds,
+        stepSeconds,
+        minUnits: plan.minUnits ?? 30,
+        minSteps: plan.minSteps ?? 9,
+      },
+      args: { ...spec.args },
+      metrics,
+    },
+  };
+}
+
+function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["spec"], issues: Issue[]): Metric | null {
+  const before = issues.length;
+  const defaults = KIND_DEFAULTS[input.kind];
+  const measurementUnit = ("measurementUnit" in input ? input.measurementUnit : undefined) ?? defaults.measurementUnit;
+  const measure: Measure = { kind: input.kind, measurementUnit };
+  const scale = input.kind === "score" ? input.scale : null;
+  const worse = input.worse ?? defaults.worse;
+
+  const tolerance = (key: "margin" | "guard" | "catastrophic", given: ToleranceInput | undefined): Tolerance | null => {
+    if (given === undefined) return null;
+    const read = readTolerance(given, measure);
+    if (!(read instanceof AmountFault)) return read;
+    issues.push({ pointer: `${at}/${key}`, detail: read.detail });
+    return null;
+  };
+  const scoreMargin =
+    scale === null ? null : { relative: null, absolute: SCORE_MARGIN_OF_SCALE * (scale[1] - scale[0]) };
+  const margin = tolerance("margin", input.margin) ??
+    defaults.margin ??
+    scoreMargin ?? { relative: null, absolute: null };
+  const guard = tolerance("guard", input.guard) ?? margin;
+  const catastrophic = tolerance("catastrophic", input.catastrophic);
+  if (worse !== "higher" && margin.relative !== null && margin.relative >= 1) {
+    issues.push({ pointer: `${at}/margin`, detail: "lets the metric fall by 100% or more, which it can never do" });
+  }
+  if (scale !== null && margin.absolute !== null && margin.absolute >= scale[1] - scale[0]) {
+    issues.push({
+      pointer: `${at}/margin`,
+      detail: `is ${margin.absolute}, as wide as the scale, so that it could never be exceeded`,
+    });
+  }
+  if (catastrophic !== null && !isBeyond(catastrophic, margin)) {
+    issues.push({
+      pointer: `${at}/catastrophic`,
+      detail: "must lie beyond the margin and be written in the same way (both relative or both absolute)",
+    });
+  }
+  if (
+    input.guard !== undefined &&
+    (guard.relative === null) !== (margin.relative === null) &&
+    input.kind !== "errors"
+  ) {
+    issues.push({ pointer: `${at}/guard`, detail: "must be written like the margin: both relative or both absolute" });
+  }
+
+  let tail = TAIL_MARGIN;
+  if ("tailMargin" in input && input.tailMargin !== undefined) {
+    const match = /^(\d+(?:\.\d+)?)%$/.exec(input.tailMargin);
+    if (match === null || Number(match[1]) <= 0)
+      issues.push({
+        pointer: `${at}/tailMargin`,
+        detail: `${input.tailMargin} is not a percentage above 0, for example 25%`,
+      });
+    else tail = Number(match[1]) / 100;
+  }
+  let maxInvalidFraction = 0;
+  if (input.maxInvalidFraction !== undefined) {
+    const match = /^(\d+(?:\.\d+)?)%$/.exec(String(input.maxInvalidFraction));
+    if (match === null || Number(match[1]) >= 100)
+      issues.push({
+        pointer: `${at}/maxInvalidFraction`,
+        detail: `${input.maxInvalidFraction} is not a percentage below 100, for example 1%`,
+      });
+    else maxInvalidFraction = Number(match[1]) / 100;
+  }
+
+  const limits = resolveLimits(input, at, measure, issues);
+  if (input.query.instant !== undefined && (limits.length === 0 || limits.some(({ check }) => check !== "point"))) {
+    issues.push({
+      pointer: `${at}/limit`,
+      detail:
+        "an instant query gives one number, which only a limit with check: point can judge; give one, or query a series",
+    });
+  }
+  const components = ("components" in input ? input.components : undefined) ?? defaults.components;
+  const unit = input.unit ?? spec.unit ?? "request";
+  if (issues.length > before) return null;
+  const tier = input.tier ?? defaults.tier;
+  return {
+    name: input.name,
+    kind: input.kind,
+    source: input.source,
+    query: input.query,
+    unit,
+    measurementUnit,
+    worse,
+    tier,
+    weight: tier === "advisory" ? 0 : (input.weight ?? WEIGHTS[tier]),
+    margin,
+    guard,
+    catastrophic,
+    tailMargin: tail,
+    superiorityMargin:
+      scale === null
+        ? null
+        : ((input.kind === "score" ? input.superiorityMargin : undefined) ??
+          Math.min(0.4, (margin.absolute ?? 0) / (scale[1] - scale[0]))),
+    strict: input.strict ?? false,
+    scale,
+    components: [...components],
+    perUnit: ("perUnit" in input ? input.perUnit : undefined) ?? defaults.perUnit,
+    limits,
+    minUnits: input.minUnits ?? spec.plan?.minUnits ?? 30,
+    maxInvalidFraction,
+  };
+}
+
+function resolveLimits(input: MetricInput, at: string, measure: Measure, issues: Issue[]): Limit[] {
+  const limits: Limit[] = [];
+  for (const [statistic, limit] of Object.entries(input.limit ?? {})) {
+    if (limit === undefined) continue;
+    const pointer = `${at}/limit/${statistic}`;
+    const levels: { max: number | null; min: number | null } = { max: null, min: null };
+    for (const side of ["max", "min"] as const) {
+      const given = limit[side];
+      if (given === undefined) continue;
+      const level = readLevel(given, measure);
+      if (level instanceof AmountFault) issues.push({ pointer: `${pointer}/${side}`, detail: level.detail });
+      else levels[side] = level;
+    }
+    if (limit.max === undefined && limit.min === undefined) issues.push({ pointer, detail: "needs max, min or both" });
+    if (levels.max !== null && levels.min !== null && levels.min >= levels.max)
+      issues.push({ pointer, detail: `min ${levels.min} is not below max ${levels.max}` });
+    if (statistic === "value" && limit.check !== "point") {
+      issues.push({
+        pointer: `${pointer}/check`,
+        detail: "must be point: a plain value has no distribution that could prove anything",
+      });
+    }
+    if (statistic === "value" && input.query.instant === undefined) {
+      issues.push({
+        pointer,
+        detail: "is for an instant query, which gives one value; here use mean, p95 or another quantile",
+      });
+    }
+    limits.push({ statistic: statistic as Limit["statistic"], ...levels, check: limit.check ?? "proven" });
+  }
+  return limits;
+}
+
+function isBeyond(outer: Tolerance, inner: Tolerance): boolean {
+  const parts = (["relative", "absolute"] as const).filter((part) => outer[part] !== null);
+  return parts.length > 0 && parts.every((part) => inner[part] !== null && (outer[part] ?? 0) > (inner[part] ?? 0));
+}

@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { Analysis, AnalysisDocument } from "./analysis.ts";
+import { Decision, Finding, Reason, Verdict } from "./finding.ts";
+import { Name } from "./name.ts";
+import { Instant } from "./time.ts";
+import { Version } from "./version.ts";
+
+export const RunStatus = z.enum(["queued", "running", "done", "failed", "cancelled"]).meta({ id: "RunStatus" });
+export type RunStatus = z.infer<typeof RunStatus>;
+
+export const Window = z
+  .strictObject({ start: Instant, end: Instant })
+  .refine(({ start, end }) => Date.parse(start) < Date.parse(end), { error: "must end after it starts", path: ["end"] })
+  .describe("Half-open: a sample belongs to it when start ≤ at < end.")
+  .meta({ id: "Window" });
+export type Window = z.infer<typeof Window>;
+
+const part = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[^\s\p{C}]+$/u, "must not hold spaces or control characters");
+
+/** Which rollout of which thing a run judges. With the analysis and the versions it identifies the run. */
+export const Rollout = z
+  .strictObject({
+    namespace: part,
+    name: part,
+    revision: part.describe("Numbers are compared as numbers: a newer revision supersedes the runs of older ones."),
+    stage: part.optional(),
+    attempt: z.int().min(1).max(1000).optional().describe("Left out, Touchstone counts attempts itself."),
+  })
+  .meta({ id: "Rollout" });
+export type Rollout = z.infer<typeof Rollout>;
+
+const args = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "must be a name of letters, digits and _"),
+  z.string().max(256),
+);
+
+/** Body of `POST /v1/runs`. */
+export const StartRunRequest = z
+  .strictObject({
+    analysis: z
+      .union([Name, AnalysisDocument], { error: "must be the name of an analysis, or an analysis" })
+      .describe("The name of a stored analysis, or an analysis inline."),
+    baseline: Version,
+    candidate: Version,
+    window: Window.optional().describe("Left out, the last `plan.duration` before `plan.settle` ago."),
+    args: args.optional(),
+    rollout: Rollout.optional(),
+  })
+  .meta({ id: "StartRunRequest" });
+export type StartRunRequest = z.infer<typeof StartRunRequest>;
+
+/** What a look needs to know of a run: what was asked, with the snapshot of its analysis. It never changes. */
+export const Run = z
+  .object({
+    id: z.string(),
+    analysis: Analysis,
+    analysisDigest: z.string(),
+    baseline: Version,
+    candidate: Version,
+    window: Window.nullable().describe("Null only at the command line: all rows, whatever their time."),
+    args: z.record(z.string(), z.string()),
+    rollout: Rollout.nullable(),
+  })
+  .meta({ id: "RunSnapshot" });
+export type Run = z.infer<typeof Run>;
+
+/** What one look leaves behind for the next, on whatever worker that runs. */
+export const LookState = z.object({ v: z.literal(1), looks: z.int().min(1) });
+export type LookState = z.infer<typeof LookState>;
+
+/** What one look says. Equal input gives an equal report, byte for byte. */
+export const Report = z
+  .object({
+    apiVersion: z.literal("touchstone/v1"),
+    kind: z.literal("Report"),
+    run: z.string(),
+    analysis: z.object({ name: Name, digest: z.string() }),
+    baseline: Version,
+    candidate: Version,
+    window: Window.nullable(),
+    rollout: Rollout.nullable(),
+    look: z.object({ n: z.int(), at: Instant }),
+    decision: Decision,
+    verdict: Verdict.nullable(),
+    summary: z.string().describe("Begins with the decision's word."),
+    reasons: z.array(Reason),
+    findings: z.array(Finding),
+    score: z
+      .number()
+      .nullable()
+      .describe(
+        "0 to 100, for people: the weighted mean confidence that each metric is within its margin. No verdict comes from it.",
+      ),
+    worstMetric: z.string().nullable(),
+    budgets: z.object({ rollback: z.number(), promote: z.number() }),
+    rollbackTarget: z.object({ label: z.string() }).nullable(),
+    evidence: z.object({ digest: z.string(), engine: z.string() }),
+  })
+  .meta({ id: "Report" });
+export type Report = z.infer<typeof Report>;
+
+/** A run as read back. */
+export const RunView = z
+  .object({
+    id: z.string(),
+    status: RunStatus,
+    verdict: Verdict.nullable().describe("Null unless the status is done."),
+    summary: z.string().nullable(),
+    createdAt: Instant,
+    decidedAt: Instant.nullable(),
+    dueAt: Instant.nullable(),
+    analysis: z.object({ name: Name, digest: z.string() }),
+    baseline: Version,
+    candidate: Version,
+    window: Window.nullable(),
+    args: z.record(z.string(), z.string()),
+    rollout: Rollout.nullable(),
+    lastLook: z.object({ n: z.int(), decision: Decision, at: Instant }).nullable(),
+    score: z.number().nullable(),
+    worstMetric: z.string().nullable(),
+    reasons: z.array(Reason),
+    findings: z.array(Finding),
+    rollbackTarget: z.object({ label: z.string() }).nullable(),
+    evidence: z.object({ digest: z.string(), engine: z.string() }).nullable(),
+    error: z
+      .object({ code: z.string(), detail: z.string() })
+      .nullable()
+      .describe("Why the status is failed or cancelled."),
+    links: z.object({ self: z.string(), looks: z.string(), report: z.string() }),
+  })
+  .meta({ id: "Run" });
+export type RunView = z.infer<typeof RunView>;
+
+/** A line of `GET /v1/runs`. */
+export const RunListItem = RunView.pick({
+  id: true,
+  status: true,
+  verdict: true,
+  summary: true,
+  createdAt: true,
+  decidedAt: true,
+  analysis: true,
+  baseline: true,
+  candidate: true,
+  rollout: true,
+  score: true,
+  links: true,
+}).meta({ id: "RunListItem" });
+export type RunListItem = z.infer<typeof RunListItem>;
+
+/** A line of `GET /v1/runs/{id}/looks`. */
+export const LookView = z
+  .object({
+    n: z.int(),
+    at: Instant,
+    decision: Decision,
+    summary: z.string(),
+    evidence: z.object({ digest: z.string(), engine: z.string() }),
+  })
+  .meta({ id: "Look" });
+export type LookView = z.infer<typeof LookView>;

@@ -1,0 +1,200 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { TouchstoneError } from "../../src/errors.ts";
+import { analysisDigest } from "../../src/model/analysis.ts";
+import { checkAnalysis, readAnalysis } from "../../src/model/read-analysis.ts";
+import { analysisOf, SMALL_ANALYSIS } from "../fixtures.ts";
+
+const HEAD = "apiVersion: touchstone/v1\nkind: Analysis\nmetadata: { name: a }\n";
+
+function withMetric(metric: string, rest = ""): string {
+  return `${HEAD}spec:\n  ${rest}\n  metrics:\n  - ${metric}\n`;
+}
+
+function faultsOf(text: string): string[] {
+  try {
+    readAnalysis(text, "a.yaml");
+  } catch (error) {
+    if (error instanceof TouchstoneError && error.code === "invalid_analysis")
+      return error.issues.map(({ pointer, detail }) => `${pointer} ${detail}`);
+    throw error;
+  }
+  throw new Error("the analysis was accepted");
+}
+
+const LATENCY = "{ name: l, kind: latency, source: s, query: { value: v } }";
+
+test("a metric of four words gets the defaults of its kind", () => {
+  const [metric] = analysisOf(withMetric(LATENCY)).metrics;
+  expect(metric).toEqual({
+    name: "l",
+    kind: "latency",
+    source: "s",
+    query: { value: "v" },
+    unit: "request",
+    measurementUnit: "s",
+    worse: "higher",
+    tier: "required",
+    weight: 1,
+    margin: { relative: 0.05, absolute: null },
+    guard: { relative: 0.05, absolute: null },
+    catastrophic: null,
+    tailMargin: 0.25,
+    superiorityMargin: null,
+    strict: false,
+    scale: null,
+    components: ["body", "mean", "tail"],
+    perUnit: "mean",
+    limits: [],
+    minUnits: 30,
+    maxInvalidFraction: 0,
+  });
+});
+
+test("a score has a margin of five percent of its scale, and worse lies lower", () => {
+  const [metric] = analysisOf(SMALL_ANALYSIS).metrics;
+  expect(metric).toMatchObject({
+    worse: "lower",
+    tier: "critical",
+    weight: 3,
+    margin: { relative: null, absolute: 0.2 },
+    superiorityMargin: 0.05,
+    unit: "session",
+  });
+});
+
+test("errors have the looser of half as many again and a tenth of a point", () => {
+  expect(
+    analysisOf(withMetric("{ name: e, kind: errors, source: s, query: { value: v } }")).metrics[0]?.margin,
+  ).toEqual({ relative: 0.5, absolute: 0.001 });
+});
+
+test("comments and spelled-out defaults do not change the digest", () => {
+  const plain = analysisOf(withMetric(LATENCY));
+  const spelled = analysisOf(
+    withMetric(
+      "{ name: l, kind: latency, source: s, query: { value: v }, margin: 5%, worse: higher, tier: required }",
+      "unit: request # the default",
+    ),
+  );
+  expect(analysisDigest(spelled)).toBe(analysisDigest(plain));
+  expect(analysisDigest(analysisOf(withMetric(LATENCY.replace("l,", "l2,"))))).not.toBe(analysisDigest(plain));
+});
+
+test("an unknown key is named with its path and line", () => {
+  expect(faultsOf(withMetric("{ name: l, kind: latency, source: s, query: { value: v }, margn: 5% }"))).toEqual([
+    "/spec/metrics/0/margn is not a key of this object (line 7)",
+  ]);
+  expect(faultsOf(`${SMALL_ANALYSIS}\nsurprise: 1\n`)).toEqual([
+    expect.stringMatching(/^\/surprise is not a key of this object \(line \d+\)$/),
+  ]);
+});
+
+test("what a later version owns is refused by name", () => {
+  expect(faultsOf(withMetric(LATENCY, "plan: { mode: scheduled }"))).toEqual([
+    "/spec/plan/mode must be once: one look at one window (line 5)",
+  ]);
+  expect(faultsOf(withMetric(LATENCY, "plan: { mode: once, every: 1m }"))).toEqual([
+    "/spec/plan/every is not a key of this object (line 5)",
+  ]);
+});
+
+test.each([
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, margin: 5 }",
+    "/spec/metrics/0/margin 5 lacks its measurement unit; write 5%, 5ms or 5s (line 7)",
+  ],
+  ["{ name: q, kind: score, source: s, query: { value: v } }", "/spec/metrics/0/scale is missing (line 7)"],
+  [
+    "{ name: q, kind: score, scale: [5, 1], source: s, query: { value: v } }",
+    "/spec/metrics/0/scale must be [lowest, highest] with lowest below highest (line 7)",
+  ],
+  [
+    "{ name: q, kind: score, scale: [1, 5], margin: 4, source: s, query: { value: v } }",
+    "/spec/metrics/0/margin is 4, as wide as the scale, so that it could never be exceeded (line 7)",
+  ],
+  [
+    "{ name: l, kind: speed, source: s, query: { value: v } }",
+    "/spec/metrics/0/kind must be latency, errors, score, cost or gauge (line 7)",
+  ],
+  ["{ name: L!, kind: latency, source: s, query: { value: v } }", /^\/spec\/metrics\/0\/name must be 1 to 63/],
+  ["{ name: l, kind: latency, source: s, query: {} }", /^\/spec\/metrics\/0\/query needs sql/],
+  ["{ name: l, kind: latency, source: s, query: { sql: x, value: v } }", /asks for sql and value at once/],
+  ["{ name: l, kind: latency, source: s, query: { events: x } }", /holds events but lacks exposure/],
+  [
+    "{ name: l, kind: latency, source: s, query: { histogram: x, at: y } }",
+    /holds at, which does not go with histogram/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, catastrophic: 3% }",
+    /^\/spec\/metrics\/0\/catastrophic must lie beyond the margin/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, limit: { p95: {} } }",
+    /^\/spec\/metrics\/0\/limit\/p95 needs max, min or both/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, limit: { p95: { max: 4 } } }",
+    /^\/spec\/metrics\/0\/limit\/p95\/max 4 lacks its measurement unit/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, limit: { p42: { max: 4s } } }",
+    /^\/spec\/metrics\/0\/limit/,
+  ],
+  [
+    "{ name: g, kind: gauge, source: s, query: { instant: up } }",
+    /^\/spec\/metrics\/0\/limit an instant query gives one number/,
+  ],
+  ["{ name: l, kind: latency, source: s, query: { value: v }, tailMargin: 5 }", /^\/spec\/metrics\/0\/tailMargin/],
+])("%s is refused", (metric, fault) => {
+  const faults = faultsOf(withMetric(metric));
+  expect(faults[0]).toMatch(fault);
+});
+
+test("a policy that can never roll back is refused", () => {
+  expect(faultsOf(withMetric("{ name: l, kind: latency, source: s, query: { value: v }, tier: advisory }"))[0]).toMatch(
+    /advisory metrics only/,
+  );
+  expect(faultsOf(withMetric(LATENCY, "policy: critical-only"))[0]).toMatch(
+    /^\/spec\/policy is critical-only, but no metric is critical/,
+  );
+});
+
+test("every fault is reported at once", () => {
+  const faults = faultsOf(
+    `${HEAD}spec:\n  metrics:\n  - { name: l, kind: latency, source: s, query: { value: v }, margin: 5 }\n  - { name: l, kind: errors, source: s, query: { value: v }, margin: 5 }\n`,
+  );
+  expect(faults.length).toBe(3);
+  expect(faults.map((fault) => fault.split(" ")[0])).toEqual([
+    "/spec/metrics/0/margin",
+    "/spec/metrics/1/name",
+    "/spec/metrics/1/margin",
+  ]);
+});
+
+test.each([
+  ["a: [1", /is not YAML/],
+  ["a: 1\na: 2", /is not YAML/],
+  ["a: &x [1]\nb: *x", /aliases, which are refused/],
+  ["", /is not a valid analysis/],
+  ["- 1", /is not a valid analysis/],
+  ["__proto__: { polluted: true }", /is not a valid analysis/],
+])("%j is refused as a file", (text, message) => {
+  expect(() => readAnalysis(text, "a.yaml")).toThrow(message);
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+});
+
+test("an inline analysis is checked by the same rules", () => {
+  const checked = checkAnalysis({ apiVersion: "touchstone/v1" });
+  expect("issues" in checked && checked.issues.map(({ pointer }) => pointer)).toEqual(["/kind", "/metadata", "/spec"]);
+});
+
+test("every analysis that ships is valid, and its name is that of its file", () => {
+  const folder = new URL("../../analyses/", import.meta.url);
+  const names = readdirSync(folder);
+  expect(names.sort()).toEqual(["batch-eval.yaml", "http-service.yaml", "support-agent.yaml"]);
+  for (const name of names) {
+    const { analysis } = readAnalysis(readFileSync(new URL(name, folder), "utf8"), name);
+    expect(`${analysis.name}.yaml`).toBe(name);
+  }
+});
