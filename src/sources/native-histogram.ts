@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { TouchstoneError } from "../errors.ts";
+import type { Answer } from "../model/samples.ts";
+import { createFaultTally, readNumber } from "./cell.ts";
+
+/** One series of native histograms as a range query returns it: cumulative since the start of its process. */
+export const NativeItem = z.object({
+  metric: z.record(z.string(), z.string()),
+  histograms: z.array(
+    z.tuple([
+      z.number(),
+      z.object({
+        count: z.string(),
+        buckets: z.array(z.tuple([z.number(), z.string(), z.string(), z.string()])).optional(),
+      }),
+    ]),
+  ),
+});
+export type NativeItem = z.infer<typeof NativeItem>;
+
+/** Buckets are merged pairwise until there are at most this many: 20 octaves at 9 % width are 160. */
+const MAX_BUCKETS = 640;
+
+/** A point on the exponential grid: counts by exponent; bucket i holds (2^((i − 1) / 2^schema), 2^(i / 2^schema)]. */
+interface Point {
+  readonly at: number;
+  /** Null for a histogram without any value, which fits every grid. */
+  readonly schema: number | null;
+  readonly zeros: number;
+  readonly counts: ReadonlyMap<number, number>;
+}
+
+/**
+ * Observations per step and bucket from native (exponential) histograms, differenced series by series.
+ *
+ * Prometheus makes a histogram coarser when it grows wide; here everything is brought to the coarsest grid that occurs, whose edges are edges of all.
+ *
+ * @throws TouchstoneError `source_malformed` when buckets are not on an exponential grid, or lie below zero.
+ */
+export function fromNativeHistograms(
+  items: readonly NativeItem[],
+  stepSeconds: number,
+  source: string,
+  warnings: readonly string[],
+): Answer {
+  const series = items.map(({ histograms }) =>
+    histograms.map(([at, { buckets = [] }]) => toPoint(at, buckets, source)),
+  );
+  const schemas = series.flat().flatMap(({ schema }) => (schema === null ? [] : [schema]));
+  const schema = coarsest(series, schemas.length === 0 ? 0 : Math.min(...schemas));
+  const faults = createFaultTally();
+  const growth = new Map<number, Map<number, number>>();
+  const resets = new Set<number>();
+  for (const points of series) {
+    let before: ReadonlyMap<number, number> | null = null;
+    for (const point of points) {
+      const counts = onGrid(point, schema);
+      if (before !== null) addGrowth(before, counts, point.at, growth, resets);
+      before = counts;
+    }
+  }
+  for (const step of resets) {
+    growth.delete(step);
+    faults.add("counter_reset", new Date(step * 1000).toISOString());
+  }
+  const steps = [...growth.keys()].sort((a, b) => a - b);
+  const exponents = [...new Set(steps.flatMap((step) => [...(growth.get(step)?.keys() ?? [])]))].filter(
+    (exponent) => exponent !== ZERO,
+  );
+  const first = exponents.length === 0 ? 0 : Math.min(...exponents);
+  const last = exponents.length === 0 ? -1 : Math.max(...exponents);
+  const grid = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  // The first bucket takes the zeros, the last one, without end, takes nothing: the grid reaches up to the largest value.
+  const upperEdges = [first - 1, ...grid].map((exponent) => 2 ** (exponent * 2 ** -schema));
+  const rows = steps.map((step) => [ZERO, ...grid].map((exponent) => growth.get(step)?.get(exponent) ?? 0));
+  return {
+    samples: {
+      shape: "histogram",
+      stepSeconds,
+      at: Float64Array.from(steps),
+      upperEdges: Float64Array.from([...upperEdges, Infinity]),
+      counts: Float64Array.from(rows.flatMap((row) => [...row, 0])),
+    },
+    faults: faults.list,
+    warnings,
+  };
+}
+
+/** Stands for the bucket around zero among the exponents. */
+const ZERO = -Infinity;
+
+function toPoint(
+  at: number,
+  buckets: readonly (readonly [rule: number, left: string, right: string, count: string])[],
+  source: string,
+): Point {
+  let schema: number | null = null;
+  let zeros = 0;
+  const counts = new Map<number, number>();
+  for (const [, leftText, rightText, countText] of buckets) {
+    const [left, right, count] = [leftText, rightText, countText].map(readNumber);
+    if (typeof left !== "number" || typeof right !== "number" || typeof count !== "number")
+      throw malformed(source, `a bucket from ${leftText} to ${rightText} with ${countText}`);
+    if (left <= 0 && right >= 0) {
+      zeros += count;
+      continue;
+    }
+    if (left < 0) throw malformed(source, `a bucket below zero, from ${leftText} to ${rightText}`);
+    const own = Math.round(-Math.log2(Math.log2(right / left)));
+    const exponent = Math.round(Math.log2(right) * 2 ** own);
+    // Edges are powers of 2^(2^-schema), printed with all their digits.
+    if (Math.abs(2 ** (exponent * 2 ** -own) / right - 1) > 1e-9)
+      throw malformed(source, `a bucket up to ${rightText}, which is on no exponential grid`);
+    schema = own;
+    counts.set(exponent, count);
+  }
+  return { at, schema, zeros, counts };
+}
+
+/** The finest schema, not above the given one, on which all buckets together are few enough. */
+function coarsest(series: readonly (readonly Point[])[], start: number): number {
+  let schema = start;
+  for (;;) {
+    let first = Infinity;
+    let last = -Infinity;
+    for (const point of series.flat()) {
+      for (const exponent of onGrid(point, schema).keys()) {
+        if (exponent === ZERO) continue;
+        first = Math.min(first, exponent);
+        last = Math.max(last, exponent);
+      }
+    }
+    if (!(last - first >= MAX_BUCKETS)) return schema;
+    schema -= 1;
+  }
+}
+
+/** Each step down merges two buckets into one, whose upper edge is the upper edge of the higher one. */
+function onGrid({ schema, zeros, counts }: Point, wanted: number): Map<number, number> {
+  const merged = new Map<number, number>();
+  if (zeros > 0) merged.set(ZERO, zeros);
+  const factor = 2 ** ((schema ?? wanted) - wanted);
+  for (const [exponent, count] of counts) {
+    const target = Math.ceil(exponent / factor);
+    merged.set(target, (merged.get(target) ?? 0) + count);
+  }
+  return merged;
+}
+
+function addGrowth(
+  before: ReadonlyMap<number, number>,
+  after: ReadonlyMap<number, number>,
+  step: number,
+  growth: Map<number, Map<number, number>>,
+  resets: Set<number>,
+): void {
+  const row = growth.get(step) ?? new Map<number, number>();
+  growth.set(step, row);
+  for (const exponent of new Set([...before.keys(), ...after.keys()])) {
+    const grown = (after.get(exponent) ?? 0) - (before.get(exponent) ?? 0);
+    if (grown < 0) resets.add(step);
+    else if (grown > 0) row.set(exponent, (row.get(exponent) ?? 0) + grown);
+  }
+}
+
+function malformed(source: string, what: string): TouchstoneError {
+  return new TouchstoneError("source_malformed", `${source} answered with ${what}`);
+}

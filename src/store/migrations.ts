@@ -1,0 +1,155 @@
+import { TouchstoneError } from "../errors.ts";
+import type { Sql } from "./sql.ts";
+
+/** In order, never edited once released: a change is a new entry. Every name is qualified, since an embedded record has one session for all. */
+const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] = [
+  {
+    name: "runs, looks, analyses, idempotency keys",
+    script: `
+      create function touchstone.iso(at timestamptz) returns text language sql immutable as
+        $$ select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+      create table touchstone.analyses (
+        project    text not null,
+        name       text not null,
+        origin     text not null check (origin in ('file', 'api')),
+        document   text not null,
+        digest     text not null,
+        updated_at timestamptz not null default now(),
+        primary key (project, name)
+      );
+
+      create table touchstone.runs (
+        id              text primary key,
+        seq             bigint generated always as identity unique,
+        project         text not null,
+        created_at      timestamptz not null default now(),
+        snapshot        text not null,
+        request_digest  text not null,
+        analysis_name   text not null,
+        baseline_label  text not null,
+        candidate_label text not null,
+        namespace       text,
+        rollout_name    text,
+        revision        text,
+        identity        text,
+        attempt         int,
+        status          text not null default 'queued' check (status in ('queued', 'running', 'done', 'failed', 'cancelled')),
+        due_at          timestamptz not null,
+        epoch           int not null default 0,
+        lease_until     timestamptz,
+        leased_by       text,
+        claims          int not null default 0,
+        looks           int not null default 0,
+        state           text,
+        verdict         text check (verdict in ('promote', 'rollback', 'pause')),
+        decided_at      timestamptz,
+        summary         text,
+        score           double precision,
+        report          text,
+        error_code      text,
+        error_detail    text,
+        check ((verdict is not null) = (status = 'done')),
+        check ((error_code is not null) = (status in ('failed', 'cancelled'))),
+        check (verdict is null or report is not null)
+      );
+      create unique index runs_one_live on touchstone.runs (project, identity) where status in ('queued', 'running');
+      create index runs_due on touchstone.runs (due_at) where status in ('queued', 'running');
+      create index runs_newest on touchstone.runs (project, seq desc);
+      create index runs_identity on touchstone.runs (project, identity, seq desc) where identity is not null;
+      create index runs_rollout on touchstone.runs (project, namespace, rollout_name) where status in ('queued', 'running');
+
+      create function touchstone.refuse_change_of_terminal_run() returns trigger language plpgsql as $$
+        begin
+          raise exception 'run % is % and never changes', old.id, old.status using errcode = 'integrity_constraint_violation';
+        end $$;
+      create trigger runs_terminal_is_final before update on touchstone.runs
+        for each row when (old.status in ('done', 'failed', 'cancelled')) execute function touchstone.refuse_change_of_terminal_run();
+
+      create table touchstone.looks (
+        run_id          text not null references touchstone.runs (id) on delete cascade,
+        n               int not null,
+        epoch           int not null,
+        at              timestamptz not null,
+        decision        text not null check (decision in ('promote', 'rollback', 'pause', 'continue')),
+        report          text not null,
+        primary key (run_id, n)
+      );
+
+      create table touchstone.idempotency_keys (
+        project     text not null,
+        route       text not null,
+        key         text not null,
+        body_digest text not null,
+        outcome     text,
+        created_at  timestamptz not null default now(),
+        primary key (project, route, key)
+      );`,
+  },
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Any fixed number: two processes that migrate at once take turns. */
+const MIGRATION_LOCK = 7_265_001;
+
+/** Brings the record to the newest schema. @returns the names of the steps that were taken, none when it was current. */
+export async function migrate(sql: Sql): Promise<string[]> {
+  return sql.transaction(async (tx) => {
+    await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    await tx.query("create schema if not exists touchstone");
+    await tx.query(
+      "create table if not exists touchstone.migrations (version int primary key, name text not null, applied_at timestamptz not null default now())",
+    );
+    const current = await currentVersion(tx);
+    const taken: string[] = [];
+    for (const [index, { name, script }] of MIGRATIONS.entries()) {
+      const version = index + 1;
+      if (version <= current) continue;
+      for (const statement of splitStatements(script)) await tx.query(statement);
+      await tx.query("insert into touchstone.migrations (version, name) values ($1, $2)", [version, name]);
+      taken.push(name);
+    }
+    return taken;
+  });
+}
+
+/** @throws TouchstoneError `store_unavailable` that says to run `touchstone migrate` when the record is behind this program, or to upgrade when it is ahead. */
+export async function checkSchema(sql: Sql): Promise<void> {
+  const [found] = await sql.query<{ found: boolean }>(
+    "select to_regclass('touchstone.migrations') is not null as found",
+  );
+  const version = found?.found ? await currentVersion(sql) : 0;
+  if (version < SCHEMA_VERSION) {
+    throw new TouchstoneError(
+      "store_unavailable",
+      `the database has schema version ${version}, this program needs ${SCHEMA_VERSION}; run: touchstone migrate`,
+    );
+  }
+}
+
+async function currentVersion(sql: Pick<Sql, "query">): Promise<number> {
+  const [row] = await sql.query<{ version: number | null }>(
+    "select max(version) as version from touchstone.migrations",
+  );
+  return row?.version ?? 0;
+}
+
+/** Statements of a script, split at semicolons outside dollar quotes: drivers with bound parameters take one at a time. */
+function splitStatements(script: string): string[] {
+  const statements: string[] = [];
+  let statement = "";
+  for (const [index, piece] of script.split("$$").entries()) {
+    if (index % 2 === 1) {
+      statement += `$$${piece}$$`;
+      continue;
+    }
+    const [first = "", ...rest] = piece.split(";");
+    statement += first;
+    for (const next of rest) {
+      statements.push(statement);
+      statement = next;
+    }
+  }
+  return [...statements, statement].filter((text) => text.trim() !== "");
+}

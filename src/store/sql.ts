@@ -1,0 +1,21 @@
+import { TouchstoneError } from "../errors.ts";
+
+/** The one SQL dialect of the record, spoken to a Postgres server or to PGlite in this process. */
+export interface Sql {
+  /** Rows of one statement. @throws TouchstoneError `store_unavailable` when the database cannot answer. */
+  query<Row extends object>(text: string, values?: readonly SqlValue[]): Promise<Row[]>;
+  /** All or nothing; `work` must ask only through the handle it is given. */
+  transaction<T>(work: (sql: Pick<Sql, "query">) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export type SqlValue = string | number | boolean | null | readonly string[];
+
+/** A violated constraint or a wrong statement is our bug and passes through; everything else means that the database cannot serve now. */
+export function toStoreError(error: unknown): unknown {
+  if (error instanceof TouchstoneError) return error;
+  const state = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  if (/^(?:0A|2[0-9]|42)/.test(state)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new TouchstoneError("store_unavailable", `the database cannot answer: ${message}`, { cause: error });
+}
