@@ -1,0 +1,86 @@
+import express, { type Express } from "express";
+import helmet from "helmet";
+import { pinoHttp } from "pino-http";
+import type { Logger } from "../log.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { createAnalysisRoutes } from "./analyses.ts";
+import { authenticate } from "./authenticate.ts";
+import { readBytes } from "./body.ts";
+import { createHealthRoutes } from "./health.ts";
+import { handleError, handleUnknownRoute } from "./problem.ts";
+import { createRunPage } from "./run-page.ts";
+import { createRunRoutes, type RunRoutesDependencies } from "./runs.ts";
+
+export interface AppDependencies extends RunRoutesDependencies {
+  readonly telemetry: Telemetry;
+  readonly log: Logger;
+  /** Null: no token is needed, and only this machine may call. */
+  readonly token: string | null;
+  /** The contract as it is served. */
+  readonly openapi: string;
+  readonly isStopping: () => boolean;
+  readonly newRequestId: () => string;
+}
+
+/** The HTTP door. */
+export function createApp(dependencies: AppDependencies): Express {
+  const { store, sources, doorbell, telemetry, log, token, openapi, isStopping, newRequestId } = dependencies;
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("etag", false);
+  app.set("query parser", "simple");
+  app.use(
+    pinoHttp({
+      logger: log,
+      genReqId: newRequestId,
+      // One line per request; health checks would drown the rest.
+      autoLogging: { ignore: (request) => request.url === "/livez" || request.url === "/readyz" },
+      customLogLevel: (_request, response) => (response.statusCode >= 500 ? "warn" : "debug"),
+      serializers: {
+        req: ({ id, method, url }: { id: unknown; method: string; url: string }) => ({ id, method, url }),
+        res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
+      },
+    }),
+  );
+  app.use((request, response, next) => {
+    const end = telemetry.httpRequestSeconds.startTimer({ method: request.method });
+    response.once("finish", () => {
+      const route: unknown = request.route?.path;
+      end({
+        route: typeof route === "string" ? `${request.baseUrl}${route}` : "unknown",
+        status: String(response.statusCode),
+      });
+    });
+    next();
+  });
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] },
+      },
+      // Plain http on loopback is the first minute; whoever terminates TLS sets this header there.
+      strictTransportSecurity: false,
+    }),
+  );
+  app.use((_request, response, next) => {
+    response.setHeader("cache-control", "no-store");
+    next();
+  });
+
+  app.use(createHealthRoutes({ store, doorbell, isStopping }));
+  app.use(authenticate(token));
+  app.use(readBytes);
+  app.use("/v1", createRunRoutes(dependencies));
+  app.use("/v1", createAnalysisRoutes({ store, sources }));
+  app.get("/metrics", async (_request, response) => {
+    response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
+  });
+  app.get("/openapi.yaml", (_request, response) => {
+    response.type("application/yaml").send(openapi);
+  });
+  app.use(createRunPage(store));
+  app.use(handleUnknownRoute);
+  app.use(handleError);
+  return app;
+}

@@ -1,0 +1,45 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { RequestHandler } from "express";
+import { TouchstoneError } from "../errors.ts";
+
+/**
+ * Lets a request through that bears the token: as `Authorization: Bearer`, or as the password of Basic, which browsers can ask for.
+ *
+ * Without a token only this machine may call, and only under one of its own names: a page on the web that points its own name at 127.0.0.1 is turned away.
+ */
+export function authenticate(token: string | null): RequestHandler {
+  if (token === null) return refuseForeignHost;
+  const wanted = digest(token);
+  return (request, response, next) => {
+    const given = tokenIn(request.get("authorization"));
+    // Digests have equal length, which timingSafeEqual needs, and hide where two tokens differ.
+    if (given !== null && timingSafeEqual(digest(given), wanted)) return next();
+    response.setHeader("www-authenticate", 'Bearer realm="touchstone", Basic realm="touchstone"');
+    throw new TouchstoneError(
+      "unauthorized",
+      given === null
+        ? "send the token as Authorization: Bearer, or as the password of Basic"
+        : "the token is not valid",
+    );
+  };
+}
+
+const refuseForeignHost: RequestHandler = (request, _response, next) => {
+  const host = (request.get("host") ?? "").replace(/:\d+$/, "");
+  if (/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(host)) return next();
+  throw new TouchstoneError("forbidden", "without a token Touchstone answers only as localhost; set TOUCHSTONE_TOKEN");
+};
+
+function tokenIn(authorization: string | undefined): string | null {
+  const [scheme = "", value = ""] = (authorization ?? "").split(" ", 2);
+  if (value === "") return null;
+  if (scheme.toLowerCase() === "bearer") return value;
+  if (scheme.toLowerCase() !== "basic") return null;
+  const decoded = Buffer.from(value, "base64").toString("utf8");
+  const colon = decoded.indexOf(":");
+  return colon < 0 ? null : decoded.slice(colon + 1);
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

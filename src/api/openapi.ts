@@ -1,0 +1,328 @@
+import { stringify } from "yaml";
+import { z } from "zod";
+import { ERRORS } from "../errors.ts";
+import { AnalysisDocument } from "../model/analysis.ts";
+import { ENGINE } from "../model/engine.ts";
+import { LookView, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
+import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
+import { PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
+
+/** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
+export function toOpenApi(): string {
+  const document = {
+    openapi: "3.1.0",
+    info: {
+      title: "Touchstone",
+      version: ENGINE.split(" ")[1],
+      description:
+        "The statistical judge for rollouts of AI agents and services. Every error is application/problem+json with a code from the closed list of the Problem schema.",
+    },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }, { basic: [] }, {}],
+    tags: [{ name: "runs" }, { name: "analyses" }, { name: "service" }],
+    paths: {
+      "/v1/runs": {
+        post: operation("startRun", "runs", "Start a run: it is stored before the answer is sent.", {
+          parameters: [IDEMPOTENCY_KEY],
+          body: { "application/json": ref("StartRunRequest") },
+          responses: {
+            "202": {
+              ...json("The run was stored, or this Idempotency-Key stored it before.", "Run"),
+              headers: LOCATION,
+            },
+            "200": { ...json("This rollout has the run already.", "Run"), headers: LOCATION },
+          },
+          errors: [400, 401, 404, 409, 413, 415, 422, 503],
+        }),
+        get: operation("listRuns", "runs", "List runs, the newest first.", {
+          parameters: queryParameters(RunListQuery),
+          responses: { "200": list("A page of runs.", "RunListItem") },
+          errors: [400, 401, 503],
+        }),
+      },
+      "/v1/runs/{id}": {
+        get: operation(
+          "getRun",
+          "runs",
+          "Read a run; with wait, hold the answer until it has ended or the time is up.",
+          {
+            parameters: [RUN_ID, ...queryParameters(RunQuery)],
+            responses: { "200": json("The run.", "Run") },
+            errors: [400, 401, 404, 503],
+          },
+        ),
+      },
+      "/v1/runs/{id}/looks": {
+        get: operation("listLooks", "runs", "List the looks of a run in their order.", {
+          parameters: [RUN_ID, ...queryParameters(PageQuery)],
+          responses: { "200": list("A page of looks.", "Look") },
+          errors: [400, 401, 404, 503],
+        }),
+      },
+      "/v1/runs/{id}/report": {
+        get: operation(
+          "getReport",
+          "runs",
+          "Read the report of the last look, by Accept as JSON (the stored bytes), Markdown or a page without scripts.",
+          {
+            parameters: [RUN_ID],
+            responses: {
+              "200": {
+                description: "The report.",
+                content: {
+                  "application/json": { schema: ref("Report") },
+                  "text/markdown": { schema: { type: "string" } },
+                  "text/html": { schema: { type: "string" } },
+                },
+              },
+            },
+            errors: [401, 404, 406, 503],
+          },
+        ),
+      },
+      "/v1/runs/{id}/cancel": {
+        post: operation("cancelRun", "runs", "Cancel a run that has not ended. Repeating it changes nothing.", {
+          parameters: [RUN_ID, IDEMPOTENCY_KEY],
+          responses: { "200": json("The cancelled run.", "Run") },
+          errors: [401, 404, 409, 503],
+        }),
+      },
+      "/v1/analyses": {
+        get: operation("listAnalyses", "analyses", "List analyses by name.", {
+          parameters: queryParameters(PageQuery),
+          responses: { "200": list("A page of analyses.", "AnalysisListItem") },
+          errors: [400, 401, 503],
+        }),
+      },
+      "/v1/analyses/validate": {
+        post: operation(
+          "validateAnalysis",
+          "analyses",
+          "Check an analysis without storing it, and show what is in force.",
+          {
+            body: ANALYSIS_BODY,
+            responses: { "200": json("It is valid; runnable says whether its sources are configured.", "Validation") },
+            errors: [400, 401, 413, 415, 422],
+          },
+        ),
+      },
+      "/v1/analyses/{name}": {
+        get: operation("getAnalysis", "analyses", "Read an analysis.", {
+          parameters: [ANALYSIS_NAME],
+          responses: { "200": json("The analysis.", "AnalysisView") },
+          errors: [401, 404, 503],
+        }),
+        put: operation("putAnalysis", "analyses", "Store an analysis under its name.", {
+          parameters: [ANALYSIS_NAME, IDEMPOTENCY_KEY],
+          body: ANALYSIS_BODY,
+          responses: { "200": json("The analysis as stored.", "AnalysisView") },
+          errors: [400, 401, 409, 413, 415, 422, 503],
+        }),
+        delete: operation("deleteAnalysis", "analyses", "Delete an analysis. Runs keep their snapshot of it.", {
+          parameters: [ANALYSIS_NAME],
+          responses: { "204": { description: "It is gone." } },
+          errors: [401, 404, 409, 503],
+        }),
+      },
+      "/livez": {
+        get: operation("livez", "service", "The process is alive.", {
+          responses: { "200": plain("Alive.", "application/json") },
+          security: [],
+        }),
+      },
+      "/readyz": {
+        get: operation("readyz", "service", "The record answers. A missing Redis is degraded, not unready.", {
+          responses: { "200": plain("Ready.", "application/json") },
+          errors: [503],
+          security: [],
+        }),
+      },
+      "/metrics": {
+        get: operation("metrics", "service", "Prometheus metrics of Touchstone itself.", {
+          responses: { "200": plain("Text exposition format.", "text/plain") },
+          errors: [401],
+        }),
+      },
+      "/openapi.yaml": {
+        get: operation("openapi", "service", "This document.", {
+          responses: { "200": plain("OpenAPI 3.1.", "application/yaml") },
+          errors: [401],
+        }),
+      },
+      "/": {
+        get: operation("runPage", "service", "A page for people: the newest runs and their reports.", {
+          parameters: queryParameters(PageQuery),
+          responses: { "200": plain("HTML.", "text/html") },
+          errors: [400, 401, 503],
+        }),
+      },
+    },
+    components: {
+      schemas: { ...componentSchemas(), Problem: PROBLEM },
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" }, basic: { type: "http", scheme: "basic" } },
+    },
+  };
+  return `# Written by "npm run openapi" from the schemas in src/model and src/api. Do not edit.\n${stringify(document, { lineWidth: 160, aliasDuplicateObjects: false })}`;
+}
+
+/** JSON Schema for editors: `# yaml-language-server: $schema=…` at the top of an analysis file. */
+export function toEditorSchema(schema: z.ZodType): string {
+  return `${JSON.stringify(z.toJSONSchema(schema, { io: "input", target: "draft-2020-12" }), null, 2)}\n`;
+}
+
+interface OperationParts {
+  readonly parameters?: readonly object[];
+  readonly body?: Readonly<Record<string, object>>;
+  readonly responses: Readonly<Record<string, object>>;
+  readonly errors?: readonly number[];
+  readonly security?: readonly object[];
+}
+
+function operation(
+  operationId: string,
+  tag: string,
+  summary: string,
+  { parameters, body, responses, errors = [], security }: OperationParts,
+): object {
+  const problems = Object.fromEntries(
+    errors.map((status) => [
+      String(status),
+      { description: titleOf(status), content: { "application/problem+json": { schema: ref("Problem") } } },
+    ]),
+  );
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(security === undefined ? {} : { security }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema }])),
+          },
+        }),
+    responses: { ...responses, ...problems },
+  };
+}
+
+const PROBLEM = {
+  type: "object",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    code: { type: "string", enum: Object.keys(ERRORS) },
+    issues: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["pointer", "detail"],
+        properties: { pointer: { type: "string" }, detail: { type: "string" } },
+      },
+    },
+  },
+};
+
+const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
+const ANALYSIS_NAME = { name: "name", in: "path", required: true, schema: { type: "string" } };
+const IDEMPOTENCY_KEY = {
+  name: "Idempotency-Key",
+  in: "header",
+  description: "Makes a repeated request the same request. With another body it is refused.",
+  schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" },
+};
+const LOCATION = { Location: { schema: { type: "string" } } };
+const ANALYSIS_BODY = { "application/json": ref("AnalysisDocument"), "application/yaml": { type: "string" } };
+
+function ref(id: string): object {
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function json(description: string, id: string): object {
+  return { description, content: { "application/json": { schema: ref(id) } } };
+}
+
+function plain(description: string, type: string): object {
+  return {
+    description,
+    content: { [type]: { schema: type.endsWith("json") ? { type: "object" } : { type: "string" } } },
+  };
+}
+
+function list(description: string, id: string): object {
+  const schema = {
+    type: "object",
+    required: ["items", "nextCursor"],
+    properties: { items: { type: "array", items: ref(id) }, nextCursor: { type: ["string", "null"] } },
+  };
+  return {
+    description,
+    headers: { Link: { description: "The next page, rel=next.", schema: { type: "string" } } },
+    content: { "application/json": { schema } },
+  };
+}
+
+function titleOf(status: number): string {
+  const titles = Object.values(ERRORS).flatMap((kind) => (kind.status === status ? [kind.title] : []));
+  return [...new Set(titles)].join(", or ");
+}
+
+function queryParameters(schema: z.ZodObject): object[] {
+  const { properties = {}, $defs = {} } = z.toJSONSchema(schema, { io: "input", target: "draft-2020-12" });
+  return Object.entries(properties).map(([name, property]) => {
+    const own = typeof property === "object" ? property : {};
+    const shared = own.$ref === undefined ? {} : $defs[own.$ref.replace("#/$defs/", "")];
+    const { description, id: _, $ref: __, ...rest } = { ...shared, ...own };
+    return { name, in: "query", ...(description === undefined ? {} : { description }), schema: rest };
+  });
+}
+
+/** Requests as callers may write them, answers as they will read them. */
+function componentSchemas(): Record<string, object> {
+  const requests = { StartRunRequest, AnalysisDocument };
+  const answers = {
+    Run: RunView,
+    RunListItem,
+    Look: LookView,
+    Report,
+    AnalysisView,
+    AnalysisListItem,
+    Validation: ValidationView,
+  };
+  const schemas: Record<string, object> = {};
+  for (const [io, group] of [
+    ["input", requests],
+    ["output", answers],
+  ] as const) {
+    for (const schema of Object.values(group)) {
+      const {
+        $schema: _,
+        $defs = {},
+        id: __,
+        ...own
+      } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "throw" });
+      const name = z.globalRegistry.get(schema)?.id ?? "";
+      for (const [id, definition] of Object.entries($defs)) schemas[id] ??= relinked(definition);
+      schemas[name] = relinked(own);
+    }
+  }
+  return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** `#/$defs/X` of a schema that stands alone becomes `#/components/schemas/X`. */
+function relinked(schema: object): object {
+  return JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === "$ref" && typeof value === "string"
+        ? value.replace("#/$defs/", "#/components/schemas/")
+        : key === "id" && typeof value === "string" && !value.startsWith("#")
+          ? undefined
+          : value,
+    ),
+  ) as object;
+}

@@ -1,0 +1,52 @@
+import { Report, type LookView, type RunListItem, type RunView } from "../model/run.ts";
+import type { StoredLook, StoredRun } from "../store/store.ts";
+
+/** A stored run as callers read it: the row and the report of its last look. */
+export function toRunView(stored: StoredRun): RunView {
+  const report = stored.report === null ? null : Report.parse(JSON.parse(stored.report));
+  return {
+    ...toRunListItem(stored),
+    dueAt: stored.dueAt,
+    window: stored.run.window,
+    args: stored.run.args,
+    lastLook: report === null ? null : { n: report.look.n, decision: report.decision, at: report.look.at },
+    worstMetric: report?.worstMetric ?? null,
+    reasons: report?.reasons ?? [],
+    findings: report?.findings ?? [],
+    rollbackTarget: report?.rollbackTarget ?? null,
+    evidence: report?.evidence ?? null,
+    error: stored.error,
+  };
+}
+
+export function toRunListItem({
+  run,
+  status,
+  verdict,
+  summary,
+  createdAt,
+  decidedAt,
+  score,
+  attempt,
+}: StoredRun): RunListItem {
+  const self = `/v1/runs/${run.id}`;
+  return {
+    id: run.id,
+    status,
+    verdict,
+    summary,
+    createdAt,
+    decidedAt,
+    analysis: { name: run.analysis.name, digest: run.analysisDigest },
+    baseline: run.baseline,
+    candidate: run.candidate,
+    rollout: run.rollout === null ? null : { ...run.rollout, ...(attempt === null ? {} : { attempt }) },
+    score,
+    links: { self, looks: `${self}/looks`, report: `${self}/report` },
+  };
+}
+
+export function toLookView({ n, at, decision, report }: StoredLook): LookView {
+  const { summary, evidence } = Report.parse(JSON.parse(report));
+  return { n, at, decision, summary, evidence };
+}

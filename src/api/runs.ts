@@ -1,0 +1,123 @@
+import { Router, type Request, type Response } from "express";
+import { TouchstoneError } from "../errors.ts";
+import { Report, StartRunRequest } from "../model/run.ts";
+import { durationSeconds } from "../model/time.ts";
+import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
+import { toMarkdown } from "../report/markdown.ts";
+import { startRun, type StartRunDependencies } from "../start-run.ts";
+import type { StoredRun } from "../store/store.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { parseAs, readJson } from "./body.ts";
+import { PROJECT, sendList } from "./list.ts";
+import { PageQuery, readIdempotency, readQuery, RunListQuery, RunQuery, toPage } from "./parameters.ts";
+import { onlyMethods } from "./problem.ts";
+import { toLookView, toRunListItem, toRunView } from "./run-view.ts";
+import type { RunWatcher } from "./run-watcher.ts";
+
+export interface RunRoutesDependencies extends StartRunDependencies {
+  readonly watcher: RunWatcher;
+  readonly telemetry: Telemetry;
+}
+
+export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
+  const { store, watcher, telemetry } = dependencies;
+  const router = Router();
+
+  const find = async (request: Request): Promise<StoredRun> => {
+    const id = String(request.params["id"]);
+    const run = await store.readRun(PROJECT, id);
+    if (run === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
+    return run;
+  };
+
+  router
+    .route("/runs")
+    .post(async (request, response) => {
+      const body = parseAs(StartRunRequest, readJson(request));
+      const started = await startRun(dependencies, PROJECT, body, readIdempotency(request, "POST /v1/runs", body));
+      telemetry.runsStarted.inc({ outcome: started.outcome });
+      response
+        .status(started.outcome === "same" ? 200 : 202)
+        .location(`/v1/runs/${started.run.run.id}`)
+        .json(toRunView(started.run));
+    })
+    .get(async (request, response) => {
+      const { limit, cursor, ...filter } = readQuery(RunListQuery, request);
+      const listed = await store.listRuns(PROJECT, filter, toPage({ limit, cursor }));
+      sendList(request, response, { items: listed.items.map(toRunListItem), nextCursor: listed.nextCursor });
+    })
+    .all(onlyMethods("GET", "POST"));
+
+  router
+    .route("/runs/:id")
+    .get(async (request, response) => {
+      const { wait } = readQuery(RunQuery, request);
+      let run = await find(request);
+      if (wait !== undefined && run.dueAt !== null) {
+        const gone = new AbortController();
+        response.once("close", () => gone.abort());
+        await watcher.waitForEnd(run.run.id, durationSeconds(wait) * 1000, gone.signal);
+        run = await find(request);
+      }
+      response.json(toRunView(run));
+    })
+    .all(onlyMethods("GET"));
+
+  router
+    .route("/runs/:id/looks")
+    .get(async (request, response) => {
+      const run = await find(request);
+      const listed = await store.listLooks(PROJECT, run.run.id, toPage(readQuery(PageQuery, request)));
+      sendList(request, response, { items: listed.items.map(toLookView), nextCursor: listed.nextCursor });
+    })
+    .all(onlyMethods("GET"));
+
+  router
+    .route("/runs/:id/report")
+    .get(async (request, response) => {
+      const { report, run, status } = await find(request);
+      if (report === null) throw new TouchstoneError("not_found", `run ${run.id} is ${status} and has no report`);
+      sendReport(request, response, report);
+    })
+    .all(onlyMethods("GET"));
+
+  router
+    .route("/runs/:id/cancel")
+    .post(async (request, response) => {
+      const before = await find(request);
+      if (before.dueAt === null && before.status !== "cancelled")
+        throw new TouchstoneError("conflict", `run ${before.run.id} is ${before.status} and stays so`);
+      const after = await store.cancelRun(PROJECT, before.run.id, "cancelled by request");
+      if (after === null) throw new TouchstoneError("not_found", `there is no run ${before.run.id}`);
+      if (after.status !== "cancelled")
+        throw new TouchstoneError("conflict", `run ${after.run.id} became ${after.status} in the meantime`);
+      response.json(toRunView(after));
+    })
+    .all(onlyMethods("POST"));
+
+  return router;
+}
+
+/** The stored bytes as JSON, or the same report as Markdown or as one HTML page without scripts. */
+function sendReport(request: Request, response: Response, report: string): void {
+  response.vary("accept");
+  switch (request.accepts(["application/json", "text/markdown", "text/html"])) {
+    case "application/json":
+      response.type("application/json").send(report);
+      return;
+    case "text/markdown":
+      response.type("text/markdown").send(toMarkdown(Report.parse(JSON.parse(report))));
+      return;
+    case "text/html":
+      response
+        .setHeader(
+          "content-security-policy",
+          `default-src 'none'; style-src '${HTML_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        )
+        .type("text/html")
+        .send(toHtml(Report.parse(JSON.parse(report))));
+      return;
+    default:
+      throw new TouchstoneError("not_acceptable", "a report comes as application/json, text/markdown or text/html");
+  }
+}

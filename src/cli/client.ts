@@ -1,0 +1,95 @@
+import { ERRORS, TouchstoneError, type ErrorCode, type Issue } from "../errors.ts";
+import { Report, RunListItem, RunView, type StartRunRequest } from "../model/run.ts";
+import { z } from "zod";
+
+/** Touchstone's API as the command line uses it. */
+export interface Client {
+  startRun(request: StartRunRequest, idempotencyKey: string | null, signal: AbortSignal): Promise<RunView>;
+  /** Holds the question open on the server for `waitSeconds`, so that an answer comes as soon as there is one. */
+  readRun(id: string, waitSeconds: number, signal: AbortSignal): Promise<RunView>;
+  listRuns(
+    parameters: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<{ items: RunListItem[]; nextCursor: string | null }>;
+  readReport(id: string, signal: AbortSignal): Promise<Report>;
+}
+
+const Problem = z.object({
+  code: z.string(),
+  detail: z.string(),
+  issues: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+});
+
+/** @param baseUrl  of the server, `TOUCHSTONE_URL`. */
+export function createClient(baseUrl: string, token: string | null): Client {
+  const ask = async <T>(
+    schema: z.ZodType<T>,
+    path: string,
+    signal: AbortSignal,
+    init: RequestInit = {},
+  ): Promise<T> => {
+    const headers = {
+      accept: "application/json",
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(init.headers as Record<string, string> | undefined),
+    };
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(new URL(path, baseUrl), { ...init, headers, signal });
+      text = await response.text();
+    } catch (cause) {
+      signal.throwIfAborted();
+      const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
+      throw new TouchstoneError("server_unavailable", `${baseUrl} cannot be reached: ${reason}`, { cause });
+    }
+    const body = toJson(text, baseUrl);
+    if (!response.ok) throw toError(body, response.status, baseUrl);
+    const parsed = schema.safeParse(body);
+    if (!parsed.success)
+      throw new TouchstoneError("server_unavailable", `${baseUrl} did not answer as this version of Touchstone does`, {
+        cause: parsed.error,
+      });
+    return parsed.data;
+  };
+
+  return {
+    startRun: (request, key, signal) =>
+      ask(RunView, "/v1/runs", signal, {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json", ...(key === null ? {} : { "idempotency-key": key }) },
+      }),
+    readRun: (id, waitSeconds, signal) =>
+      ask(RunView, `/v1/runs/${encodeURIComponent(id)}${waitSeconds > 0 ? `?wait=${waitSeconds}s` : ""}`, signal),
+    listRuns: (parameters, signal) =>
+      ask(
+        z.object({ items: z.array(RunListItem), nextCursor: z.string().nullable() }),
+        `/v1/runs?${new URLSearchParams(parameters).toString()}`,
+        signal,
+      ),
+    readReport: (id, signal) => ask(Report, `/v1/runs/${encodeURIComponent(id)}/report`, signal),
+  };
+}
+
+function toJson(text: string, baseUrl: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TouchstoneError(
+      "server_unavailable",
+      `${baseUrl} answered with something that is not JSON; is it Touchstone?`,
+      { cause },
+    );
+  }
+}
+
+function toError(body: unknown, status: number, baseUrl: string): TouchstoneError {
+  const problem = Problem.safeParse(body);
+  if (!problem.success) return new TouchstoneError("server_unavailable", `${baseUrl} answered ${status}`);
+  const { code, detail, issues = [] } = problem.data;
+  const known =
+    (Object.keys(ERRORS) as ErrorCode[]).find((one) => one === code) ??
+    (status >= 500 ? "server_unavailable" : "invalid_request");
+  return new TouchstoneError(known, detail, { issues: issues satisfies Issue[] });
+}

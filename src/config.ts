@@ -1,0 +1,198 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { TouchstoneError, type Issue } from "./errors.ts";
+import { toIssues } from "./model/issues.ts";
+import { SourcesDocument, type SourceConfig } from "./model/source.ts";
+
+/**
+ * The environment, read once. Nobody else reads it; everybody else is handed the two or three values that they need.
+ *
+ * Every variable may be given as `NAME_FILE` too: the path of a file that holds the value.
+ */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  readonly concurrency: number;
+  /** Null means a Postgres server is the record. */
+  readonly dataDir: string | null;
+  /** Null means the analyses that ship with Touchstone. */
+  readonly analysesDir: string | null;
+  readonly sources: readonly SourceConfig[];
+  /** Where `run`, `wait`, `get` and `list` find the server. */
+  readonly url: string;
+  /** Never logged, never stored, never part of an answer. */
+  readonly secrets: {
+    readonly databaseUrl: string | null;
+    readonly redisUrl: string | null;
+    readonly token: string | null;
+    /** What `env:NAME` in the sources stands for. */
+    readonly environment: Readonly<Record<string, string>>;
+  };
+}
+
+const text = z.string().min(1);
+const Environment = z.object({
+  HOST: text.default("127.0.0.1"),
+  PORT: z
+    .string()
+    .regex(/^\d+$/, "must be a port number")
+    .transform(Number)
+    .pipe(z.int().min(0).max(65535))
+    .default(8080),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//, "must begin with postgres:// or postgresql://")
+    .optional(),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, "must begin with redis:// or rediss://")
+    .optional(),
+  TOUCHSTONE_TOKEN: z.string().min(16, "must have at least 16 characters").optional(),
+  TOUCHSTONE_DATA_DIR: text.default(".touchstone"),
+  TOUCHSTONE_SOURCES: text.optional(),
+  TOUCHSTONE_ANALYSES: text.optional(),
+  TOUCHSTONE_CONCURRENCY: z
+    .string()
+    .regex(/^\d+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(1).max(64))
+    .default(2),
+  TOUCHSTONE_URL: z
+    .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+    .default("http://127.0.0.1:8080"),
+});
+
+/** The configuration of this process. @throws TouchstoneError as `readConfig`. */
+export function readProcessConfig(): Config {
+  return readConfig(process.env);
+}
+
+/** Hosts that only this machine reaches. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
+
+/**
+ * @throws TouchstoneError `invalid_config` with every bad variable at once.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const issues: Issue[] = [];
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(Environment.shape)) {
+    const value = env[name];
+    const file = env[`${name}_FILE`];
+    if (value !== undefined && value !== "" && file !== undefined && file !== "")
+      issues.push({ pointer: name, detail: `is set beside ${name}_FILE; give one of them` });
+    else if (value !== undefined && value !== "") given[name] = value;
+    else if (file !== undefined && file !== "") {
+      const read = readText(file);
+      if (read instanceof Error) issues.push({ pointer: `${name}_FILE`, detail: read.message });
+      else given[name] = read.trim();
+    }
+  }
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success)
+    issues.push(...toIssues(parsed.error).map(({ pointer, detail }) => ({ pointer: pointer.slice(1), detail })));
+  const values = parsed.data;
+  if (values !== undefined) {
+    if (values.REDIS_URL !== undefined && values.DATABASE_URL === undefined) {
+      issues.push({
+        pointer: "REDIS_URL",
+        detail:
+          "is set without DATABASE_URL; Redis is only the doorbell, so set DATABASE_URL to the Postgres that keeps the record",
+      });
+    }
+    if (!LOOPBACK.test(values.HOST) && values.TOUCHSTONE_TOKEN === undefined) {
+      issues.push({
+        pointer: "TOUCHSTONE_TOKEN",
+        detail: `is not set, but HOST is ${values.HOST}, which other machines reach; set a token of at least 16 characters, or HOST=127.0.0.1`,
+      });
+    }
+  }
+  const sources = values?.TOUCHSTONE_SOURCES === undefined ? [] : readSources(values.TOUCHSTONE_SOURCES, env, issues);
+  if (values === undefined || issues.length > 0) {
+    throw new TouchstoneError(
+      "invalid_config",
+      `the environment is not valid:\n${issues.map(({ pointer, detail }) => `  ${pointer} ${detail}`).join("\n")}`,
+      { issues },
+    );
+  }
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    logLevel: values.LOG_LEVEL,
+    concurrency: values.TOUCHSTONE_CONCURRENCY,
+    dataDir: values.DATABASE_URL === undefined ? resolve(values.TOUCHSTONE_DATA_DIR) : null,
+    analysesDir: values.TOUCHSTONE_ANALYSES === undefined ? null : resolve(values.TOUCHSTONE_ANALYSES),
+    sources,
+    url: values.TOUCHSTONE_URL,
+    secrets: {
+      databaseUrl: values.DATABASE_URL ?? null,
+      redisUrl: values.REDIS_URL ?? null,
+      token: values.TOUCHSTONE_TOKEN ?? null,
+      environment: Object.fromEntries(
+        secretNames(sources).flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+      ),
+    },
+  };
+}
+
+function readSources(path: string, env: Readonly<Record<string, string | undefined>>, issues: Issue[]): SourceConfig[] {
+  const content = readText(path);
+  if (content instanceof Error) {
+    issues.push({ pointer: "TOUCHSTONE_SOURCES", detail: content.message });
+    return [];
+  }
+  let document: unknown;
+  try {
+    document = parseYaml(content, { maxAliasCount: 0 });
+  } catch (error) {
+    issues.push({
+      pointer: "TOUCHSTONE_SOURCES",
+      detail: `${path} is not YAML: ${error instanceof Error ? error.message : String(error)}`,
+    });
+    return [];
+  }
+  const parsed = SourcesDocument.safeParse(document);
+  if (!parsed.success) {
+    issues.push(
+      ...toIssues(parsed.error).map(({ pointer, detail }) => ({
+        pointer: `TOUCHSTONE_SOURCES: ${path}${pointer}`,
+        detail,
+      })),
+    );
+    return [];
+  }
+  for (const name of secretNames(parsed.data.sources)) {
+    if (env[name] === undefined || env[name] === "")
+      issues.push({ pointer: `TOUCHSTONE_SOURCES: ${path}`, detail: `refers to env:${name}, which is not set` });
+  }
+  // A relative folder is relative to the file that names it.
+  return parsed.data.sources.map((source) =>
+    source.type === "file" ? { ...source, root: resolve(path, "..", source.root) } : source,
+  );
+}
+
+function secretNames(sources: readonly SourceConfig[]): string[] {
+  const refs = sources.flatMap((source) => {
+    switch (source.type) {
+      case "prometheus":
+        return [source.bearerToken, source.basicAuth?.password];
+      case "postgres":
+        return [source.url];
+      case "file":
+        return [];
+    }
+  });
+  return refs.flatMap((ref) => (ref?.startsWith("env:") ? [ref.slice(4)] : []));
+}
+
+function readText(path: string): string | Error {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}

@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../model/canonical.ts";
+import type { Samples } from "../model/samples.ts";
+import type { ArmAnswer, Gathered } from "./gathered.ts";
+
+/** Identifies everything that was judged: the same digest, analysis and engine give the same report. */
+export function digestEvidence(gathered: readonly Gathered[]): string {
+  const hash = createHash("sha256");
+  for (const { metric, baseline, candidate } of gathered) {
+    hash.update(`${metric.name}\n`);
+    for (const arm of [baseline, candidate]) updateArm(hash, arm);
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
+function updateArm(hash: ReturnType<typeof createHash>, arm: ArmAnswer): void {
+  if (arm.kind === "error") {
+    hash.update(`${arm.code}\n`);
+    return;
+  }
+  const { samples, faults, warnings } = arm.answer;
+  hash.update(canonicalJson({ faults, warnings, shape: samples.shape, ...namesOf(samples) }));
+  for (const column of columnsOf(samples)) {
+    hash.update(`\n${column.length}\n`);
+    // Little-endian on every machine that runs Node.
+    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  }
+}
+
+function namesOf(samples: Samples): object {
+  return samples.shape === "samples"
+    ? { units: samples.unitNames, strata: samples.stratumNames }
+    : { stepSeconds: samples.stepSeconds };
+}
+
+function columnsOf(samples: Samples): (Float64Array | Int32Array)[] {
+  switch (samples.shape) {
+    case "samples":
+      return [samples.values, samples.units, samples.at, samples.strata].map((column) => column ?? new Float64Array(0));
+    case "series":
+      return [samples.at, samples.values];
+    case "counts":
+      return [samples.at, samples.events, samples.exposure];
+    case "histogram":
+      return [samples.at, samples.upperEdges, samples.counts];
+  }
+}

@@ -1,0 +1,15 @@
+import type { Metric } from "../model/analysis.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Answer } from "../model/samples.ts";
+
+/** What a source gave for one arm of one metric: an answer, or why there is none. */
+export type ArmAnswer =
+  | { readonly kind: "answer"; readonly answer: Answer }
+  | { readonly kind: "error"; readonly code: ErrorCode; readonly detail: string };
+
+/** Both arms of one metric, ready to be judged. */
+export interface Gathered {
+  readonly metric: Metric;
+  readonly baseline: ArmAnswer;
+  readonly candidate: ArmAnswer;
+}

@@ -1,0 +1,174 @@
+import type { Limit, Metric } from "../model/analysis.ts";
+import type { LimitFinding } from "../model/finding.ts";
+import { inferEffect } from "../stats/effect.ts";
+import { histogramExceedance, histogramMean, histogramQuantile } from "../stats/histogram-values.ts";
+import { longRunVariance } from "../stats/long-run-variance.ts";
+import { sortSample } from "../stats/sort-sample.ts";
+import { meanThreshold, proportionThreshold, quantileThreshold } from "../stats/threshold.ts";
+import { meanOf, quantileOf } from "./describe.ts";
+import type { CleanArm, CleanSamples } from "./clean.ts";
+import { finiteOrNull } from "./evidence.ts";
+import { edgesOf, stepsOf, totalOfSteps } from "./histogram-evidence.ts";
+import { totalOf } from "./step-evidence.ts";
+
+/** What one arm shows about a limit: its plain value, and both one-sided p-values. */
+interface LimitTest {
+  readonly value: number;
+  /** Small when the value is proven beyond the limit; null when this shape cannot tell. */
+  readonly pBreached: number | null;
+  /** Small when it is proven within. */
+  readonly pHolds: number | null;
+}
+
+/**
+ * Each side of each limit: breached, holds, or open. Where the baseline breaches it too, nobody can be blamed: that is its own state.
+ *
+ * @param alphaOf  the share of the rollback budget of one side of one limit.
+ */
+export function judgeLimits(
+  metric: Metric,
+  baseline: CleanArm,
+  candidate: CleanArm,
+  alphaBreached: number,
+  alphaHolds: number,
+): LimitFinding[] {
+  return metric.limits.flatMap((limit) =>
+    (["max", "min"] as const).flatMap((side) => {
+      const level = limit[side];
+      if (level === null) return [];
+      const own = testLimit(candidate.samples, limit.statistic, side, level, metric);
+      const other = testLimit(baseline.samples, limit.statistic, side, level, metric);
+      return [toFinding(limit, side, level, own, other, alphaBreached, alphaHolds)];
+    }),
+  );
+}
+
+function toFinding(
+  limit: Limit,
+  side: "max" | "min",
+  level: number,
+  own: LimitTest | null,
+  other: LimitTest | null,
+  alphaBreached: number,
+  alphaHolds: number,
+): LimitFinding {
+  const beyond = (value: number) => (side === "max" ? value > level : value < level);
+  const isBreached = (test: LimitTest | null): boolean =>
+    test !== null &&
+    (limit.check === "point" ? beyond(test.value) : test.pBreached !== null && test.pBreached <= alphaBreached);
+  const holds =
+    own !== null && (limit.check === "point" ? !beyond(own.value) : own.pHolds !== null && own.pHolds <= alphaHolds);
+  // An SLO that the serving version misses as well tells nothing about the new one; a plain look at the baseline is enough to doubt.
+  const baselineBeyond = isBreached(other) || (other !== null && beyond(other.value));
+  const state = isBreached(own) ? (baselineBeyond ? "baseline_breached" : "breached") : holds ? "holds" : "open";
+  const proven = limit.check === "proven";
+  return {
+    statistic: limit.statistic,
+    side,
+    limit: level,
+    check: limit.check,
+    candidate: own === null ? null : finiteOrNull(own.value),
+    baseline: other === null ? null : finiteOrNull(other.value),
+    state,
+    pBreached: proven ? (own?.pBreached ?? null) : null,
+    pHolds: proven ? (own?.pHolds ?? null) : null,
+    alphaBreached: proven ? alphaBreached : null,
+    alphaHolds: proven ? alphaHolds : null,
+  };
+}
+
+function testLimit(
+  samples: CleanSamples,
+  statistic: Limit["statistic"],
+  side: "max" | "min",
+  level: number,
+  { kind, scale }: Metric,
+): LimitTest | null {
+  const order = /^p(\d+(?:\.\d+)?)$/.exec(statistic)?.[1];
+  const q = order === undefined ? null : Number(order) / 100;
+  switch (samples.shape) {
+    case "units": {
+      if (kind === "errors") {
+        const events = samples.values.reduce((sum, value) => sum + value, 0);
+        return rateTest({ events, trials: samples.values.length }, side, level);
+      }
+      if (q !== null) {
+        // A lower limit on the 95th percentile allows 95 % of values below it.
+        const { pBreached, pHolds } = quantileThreshold(samples.values, level, { quantile: q, limitIs: side });
+        return { value: quantileOf(samples.values, q), pBreached, pHolds };
+      }
+      const { estimate, pBreached, pHolds } = meanThreshold(samples.values, level, {
+        limitIs: side,
+        ...(scale === null ? {} : { range: scale }),
+      });
+      return { value: estimate, pBreached, pHolds };
+    }
+    case "counts":
+      return rateTest(totalOf(samples), side, level);
+    case "series": {
+      if (statistic === "value") return { value: samples.values.at(-1) ?? Number.NaN, pBreached: null, pHolds: null };
+      if (q === null) return { value: meanOf(samples.values), ...seriesTest(samples.values, level, side) };
+      const allowed = side === "max" ? 1 - q : q;
+      const beyond = samples.values.map((value) => (side === "max" ? Number(value > level) : Number(value < level)));
+      return { value: quantileOf(sortSample(samples.values, "values"), q), ...seriesTest(beyond, allowed, "max") };
+    }
+    case "histogram": {
+      const edges = edgesOf(samples);
+      const steps = stepsOf(samples);
+      const histogram = { edges, counts: totalOfSteps(steps, edges.length - 1) };
+      if (q === null) return { value: histogramMean(histogram).estimate, pBreached: null, pHolds: null };
+      const { total, lower, upper } = histogramExceedance(histogram, level);
+      const allowed = 1 - q;
+      const dispersion = dispersionOfShare(
+        steps.map((step) => [histogramExceedance({ edges, counts: nonEmpty(step) }, level).lower, sum(step)] as const),
+      );
+      const share = (events: number) =>
+        proportionThreshold(
+          { events: Math.round(events / dispersion), trials: Math.max(1, Math.round(total / dispersion)) },
+          allowed,
+          { limitIs: side === "max" ? "max" : "min" },
+        );
+      // Between two edges the number beyond is known only within bounds: each claim takes the bound that speaks against it.
+      return {
+        value: histogramQuantile(histogram, q).estimate,
+        pBreached: share(side === "max" ? lower : upper).pBreached,
+        pHolds: share(side === "max" ? upper : lower).pHolds,
+      };
+    }
+  }
+}
+
+function rateTest(proportion: { events: number; trials: number }, side: "max" | "min", level: number): LimitTest {
+  const { estimate, pBreached, pHolds } = proportionThreshold(proportion, level, { limitIs: side });
+  return { value: estimate, pBreached, pHolds };
+}
+
+function seriesTest(values: Float64Array, level: number, side: "max" | "min"): Pick<LimitTest, "pBreached" | "pHolds"> {
+  if (values.length < 2) return { pBreached: null, pHolds: null };
+  const { variance, df } = longRunVariance(values);
+  const estimate = meanOf(values);
+  const above = inferEffect({ estimate, variance, df }, { nullEffect: level, alternative: "greater" }).p;
+  const below = inferEffect({ estimate, variance, df }, { nullEffect: level, alternative: "less" }).p;
+  return side === "max" ? { pBreached: above, pHolds: below } : { pBreached: below, pHolds: above };
+}
+
+/** How many times the variance of a share is what independent values would give, seen between steps; at least 1. */
+function dispersionOfShare(steps: readonly (readonly [events: number, trials: number])[]): number {
+  const trials = steps.reduce((total, [, n]) => total + n, 0);
+  const share = steps.reduce((total, [events]) => total + events, 0) / trials;
+  if (steps.length < 2 || share === 0 || share === 1) return 1;
+  const influence = Float64Array.from(steps, ([events, n]) => ((events - share * n) * steps.length) / trials);
+  return Math.max(1, longRunVariance(influence).variance / ((share * (1 - share)) / trials));
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** A step without values has no exceedance; the statistics ask for at least one value. */
+function nonEmpty(counts: Float64Array): Float64Array {
+  if (sum(counts) > 0) return counts;
+  const one = counts.slice();
+  one[0] = 1;
+  return one;
+}

@@ -1,0 +1,179 @@
+import type { Metric } from "../model/analysis.ts";
+import type { Counts, Series } from "../model/samples.ts";
+import { effectiveSampleSize } from "../stats/effective-sample-size.ts";
+import { longRunVariance } from "../stats/long-run-variance.ts";
+import { pairByStep, type PairedSteps } from "../stats/pair-by-step.ts";
+import { seriesDifference, type SeriesDifference } from "../stats/series-difference.ts";
+import { differenceOf, factorOf, finiteOrNull, invertTests, type Evidence, type Level } from "./evidence.ts";
+import { boundsOf, fromEffect, inferTails } from "./mean-evidence.ts";
+import { rateEvidence } from "./rate-evidence.ts";
+
+/**
+ * Evidence from what comes per step: what both versions meet in the same minute cancels in the pair, and the variance knows that minutes resemble their
+ * neighbours. It cannot see sessions.
+ */
+
+/** Pairs the steps of two series; steps of equal end time belong together. */
+export function pairSeries(baseline: Series, candidate: Series): PairedSteps {
+  return pairByStep(
+    { times: candidate.at, values: candidate.values },
+    { times: baseline.at, values: baseline.values },
+    { stepLength: Math.max(candidate.stepSeconds, 1) },
+  );
+}
+
+/** Why paired steps must not decide, or null. */
+export function stepBar(pairs: PairedSteps, minSteps: number): string | null {
+  const steps = pairs.steps.length;
+  if (steps < minSteps) return `${steps} steps are common to both arms, fewer than the ${minSteps} needed`;
+  const size = effectiveSampleSize(pairs.candidate.map((value, step) => value - (pairs.baseline[step] ?? 0)));
+  if (size.enough && size.effectiveSteps >= minSteps) return null;
+  return `neighbouring steps resemble each other (autocorrelation ${size.corrected.toFixed(2)}): ${steps} steps are worth ${size.effectiveSteps.toFixed(1)} independent ones`;
+}
+
+/** The typical step of a series: by a factor where all values are positive and the kind is one of amounts, else by a difference. */
+export function seriesEvidence(
+  pairs: PairedSteps,
+  { kind, margin }: Pick<Metric, "kind" | "margin">,
+  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
+): Evidence {
+  const positive = [pairs.candidate, pairs.baseline].every((values) => values.every((value) => value > 0));
+  if (margin.relative !== null && positive && (kind === "latency" || kind === "cost")) return logEvidence(pairs, bars);
+  return margin.relative === null
+    ? differenceEvidence(pairs, kind === "score" ? "points" : "difference", bars)
+    : fractionEvidence(pairs, bars);
+}
+
+function logEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">): Evidence {
+  const effect = seriesDifference(pairs, { scale: "log-ratio" });
+  return {
+    ...fromEffect(
+      () => effect,
+      (level) => Math.log(factorOf(level)),
+    ),
+    ...shared(effect, pairs, bars),
+    method: `log ratio per step, ${METHOD}`,
+    scale: "relative",
+    estimate: Math.expm1(effect.estimate),
+    place: (level) => factorOf(level) - 1,
+    bounds(alphaLower, alphaUpper) {
+      const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
+      return { lower: finiteOrNull(Math.expm1(lower)), upper: finiteOrNull(Math.expm1(upper)) };
+    },
+  };
+}
+
+function differenceEvidence(
+  pairs: PairedSteps,
+  scale: "points" | "difference",
+  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
+): Evidence {
+  const effect = seriesDifference(pairs, { scale: "difference" });
+  return {
+    ...fromEffect(() => effect, differenceOf),
+    ...shared(effect, pairs, bars),
+    method: `difference per step, ${METHOD}`,
+    scale,
+    estimate: effect.estimate,
+    place: differenceOf,
+    bounds(alphaLower, alphaUpper) {
+      const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
+      return { lower: finiteOrNull(lower), upper: finiteOrNull(upper) };
+    },
+  };
+}
+
+/** As a fraction of the baseline's mean: a level of 5 % is tested on candidate − 1.05 · baseline, step by step. */
+function fractionEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">): Evidence {
+  const mean = pairs.baseline.reduce((sum, value) => sum + value, 0) / pairs.baseline.length;
+  const against = (fraction: number): SeriesDifference =>
+    seriesDifference(
+      { ...pairs, baseline: pairs.baseline.map((value) => value * (1 + Math.sign(mean) * fraction)) },
+      { scale: "difference" },
+    );
+  const plain = against(0);
+  const standardError = mean === 0 ? null : Math.sqrt(plain.variance) / Math.abs(mean);
+  const estimate = mean === 0 ? 0 : plain.estimate / Math.abs(mean);
+  return {
+    ...fromEffect(
+      (level: Level) => against(factorOf(level) - 1),
+      () => 0,
+    ),
+    ...shared(plain, pairs, bars),
+    method: `difference per step against the baseline's mean, ${METHOD}`,
+    scale: "relative",
+    estimate,
+    place: (level) => factorOf(level) - 1,
+    bounds: (alphaLower, alphaUpper) =>
+      standardError === null || standardError === 0
+        ? { lower: null, upper: null }
+        : invertTests((fraction) => inferTails(against(fraction)), estimate, standardError, alphaLower, alphaUpper),
+  };
+}
+
+/** Events among exposure per step, with the variance between steps where it is larger than that of independent events. */
+export function countsEvidence(
+  baseline: Counts,
+  candidate: Counts,
+  margin: Metric["margin"],
+  minSteps: number,
+  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
+): Evidence {
+  const { dispersion, df, steps } = dispersionOf(baseline, candidate);
+  const arms = { baseline: totalOf(baseline), candidate: totalOf(candidate) };
+  const few = steps < minSteps ? `${steps} steps, fewer than the ${minSteps} needed to know how much steps vary` : null;
+  return rateEvidence(
+    arms,
+    margin,
+    { dispersion, df },
+    { promotionBar: bars.promotionBar ?? few, rollbackBar: bars.rollbackBar ?? few },
+  );
+}
+
+/** How many times the variance of the difference of shares is what independent events would give. */
+function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number; df: number; steps: number } {
+  const [c, b] = [totalOf(candidate), totalOf(baseline)];
+  const [shareC, shareB] = [c.events / c.trials, b.events / b.trials];
+  const independent = (shareC * (1 - shareC)) / c.trials + (shareB * (1 - shareB)) / b.trials;
+  const influence = (arm: Counts, share: number, trials: number) =>
+    arm.events.map((events, step) => (events - share * (arm.exposure[step] ?? 0)) / trials);
+  const steps = Math.min(baseline.at.length, candidate.at.length);
+  if (independent === 0 || steps < 2) return { dispersion: 1, df: Infinity, steps };
+  const [psiC, psiB] = [influence(candidate, shareC, c.trials), influence(baseline, shareB, b.trials)];
+  if (candidate.stepSeconds > 0 && baseline.stepSeconds > 0) {
+    const pairs = pairByStep(
+      { times: candidate.at, values: psiC },
+      { times: baseline.at, values: psiB },
+      { stepLength: Math.max(candidate.stepSeconds, 1) },
+    );
+    const paired = pairs.steps.length;
+    if (paired < 2) return { dispersion: 1, df: Infinity, steps: paired };
+    // The sum over steps is `paired` times their mean.
+    const { variance, df } = longRunVariance(
+      pairs.candidate.map((value, step) => (value - (pairs.baseline[step] ?? 0)) * paired),
+    );
+    const dispersion = variance / independent;
+    return dispersion > 1 ? { dispersion, df, steps: paired } : { dispersion: 1, df: Infinity, steps: paired };
+  }
+  // Rows without a clock: each is a batch by itself, and only the spread between batches of one arm is known.
+  const between = (psi: Float64Array) =>
+    (psi.length / (psi.length - 1)) * psi.reduce((sum, value) => sum + value * value, 0);
+  const dispersion = (between(psiC) + between(psiB)) / independent;
+  return dispersion > 1 ? { dispersion, df: steps - 1, steps } : { dispersion: 1, df: Infinity, steps };
+}
+
+export function totalOf({ events, exposure }: Counts): { events: number; trials: number } {
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  return { events: Math.round(sum(events)), trials: Math.round(sum(exposure)) };
+}
+
+const METHOD = "paired by step, autocorrelation-robust t (cosine estimate, guarded by a first-order autoregression)";
+
+function shared(effect: SeriesDifference, pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">) {
+  const steps = Math.min(pairs.steps.length, effect.size.effectiveSteps);
+  return {
+    component: "mean" as const,
+    effectiveUnits: { baseline: steps, candidate: steps },
+    ...bars,
+  };
+}

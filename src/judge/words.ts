@@ -1,0 +1,72 @@
+import type { Finding, LimitFinding, Reason } from "../model/finding.ts";
+import { decisiveComponent } from "./find.ts";
+import { formatChange, formatCount, formatEffect, formatNumber, formatP, formatValue } from "./format.ts";
+import type { Decided } from "./decide.ts";
+
+/** `3.91 vs 4.26 (−0.35, interval −0.52 to −0.18; margin 0.25)`: candidate first, as effects are. */
+export function describeEffect(finding: Finding): string {
+  const component = decisiveComponent(finding.components);
+  if (component === null || finding.arms === null) return "no evidence";
+  const { arms, kind, measurementUnit } = finding;
+  const effect = formatEffect(component.effect, measurementUnit);
+  if (component.effect.scale === "superiority")
+    return `superiority ${formatNumber(0.5 + component.effect.estimate)} (${effect})`;
+  const typical = component.component === "body";
+  const value = (arm: { mean: number | null; p50: number | null }) =>
+    formatValue(typical ? (arm.p50 ?? arm.mean) : arm.mean, kind, measurementUnit);
+  const values = component.component === "tail" ? "" : `${value(arms.candidate)} vs ${value(arms.baseline)} `;
+  const part =
+    component.component === "rate" || (component.component === "mean" && kind === "score")
+      ? ""
+      : `${PARTS[component.component]} `;
+  return `${part}${values}(${effect})`;
+}
+
+/** What a component is called in a sentence. */
+const PARTS = { body: "typical value", mean: "mean", tail: "tail", rate: "rate" } as const;
+
+export function describeLimit(
+  { kind, measurementUnit }: Finding,
+  { statistic, side, limit, candidate, baseline, pBreached, pHolds, state }: LimitFinding,
+): string {
+  const value = (number: number | null) => formatValue(number, kind, measurementUnit);
+  const p = state === "open" ? pHolds : pBreached;
+  const proof = p === null ? "" : `, p ${formatP(p)}`;
+  return `${statistic} ${value(candidate)} (baseline ${value(baseline)}; ${side} ${value(limit)}${proof})`;
+}
+
+/** One sentence that begins with the verdict's word. */
+export function summarize({ verdict, reasons }: Decided, findings: readonly Finding[]): string {
+  if (verdict === "promote") return `promote: ${promoted(findings)}`;
+  const [first, ...rest] = reasons;
+  if (first === undefined) throw new RangeError(`a ${verdict} without a reason`);
+  const others = rest.length === 0 ? "" : `; and ${formatCount(rest.length, "more reason")}`;
+  return `${verdict}: ${short(first, findings)}${others}`;
+}
+
+/** The reason without the words that the verdict says already. */
+function short(reason: Reason, findings: readonly Finding[]): string {
+  const finding = findings.find(({ metric }) => metric === reason.metric);
+  if (finding !== undefined && (reason.code === "critical_metric_worse" || reason.code === "required_metric_worse"))
+    return `${finding.metric} ${describeEffect(finding)}`;
+  if (finding !== undefined && reason.code === "not_proven_safe") return `${reason.text}${outlook(finding)}`;
+  return reason.text;
+}
+
+function outlook({ forecast, unit }: Finding): string {
+  if (forecast?.units === null || forecast?.units === undefined || forecast.units === 0) return "";
+  return `, about ${formatNumber(forecast.units)} more ${unit}s per arm would probably decide`;
+}
+
+function promoted(findings: readonly Finding[]): string {
+  const deciding = findings.filter(({ tier }) => tier !== "advisory");
+  const closest = deciding
+    .filter(({ confidence }) => confidence !== null)
+    .sort((a, b) => (a.confidence ?? 1) - (b.confidence ?? 1))[0];
+  const all =
+    deciding.length === 1 ? `${deciding[0]?.metric ?? ""} is safe` : `all ${deciding.length} metrics are safe`;
+  if (closest === undefined || closest.effect === null) return all;
+  const { effect, measurementUnit, metric } = closest;
+  const change = (value: number | null) => formatChange(value, effect.scale, measurementUnit);
+  return `${all}; closest to its margin: ${metric} ${change(effect.estimate)}, interval ${change(effect.lower)} to ${change(effect.upper)}; margin ${change(effect.margin).replace(/^\+/, "")}`;
+}

@@ -1,0 +1,55 @@
+import { formatEffect, formatNumber, formatValue } from "../judge/format.ts";
+import type { Finding } from "../model/finding.ts";
+import type { Report } from "../model/run.ts";
+
+/** A table for a terminal: one line per metric, then why. Without colour, so that it can be piped and pasted. */
+export function toText(report: Report): string {
+  const header = ["metric", "tier", "finding", "baseline", "candidate", "effect", "units"];
+  const rows = report.findings.map((finding) => [
+    finding.metric,
+    finding.tier,
+    finding.finding,
+    ...armValues(finding),
+    finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit),
+    finding.units === null ? "–" : `${formatNumber(finding.units.baseline)} / ${formatNumber(finding.units.candidate)}`,
+  ]);
+  const reasons = report.reasons.map(({ text }) => `  - ${oneLine(text)}`);
+  const warnings = report.findings.flatMap((finding) =>
+    finding.warnings.map((text) => `  - ${finding.metric}: ${oneLine(text)}`),
+  );
+  return [
+    oneLine(report.summary),
+    "",
+    ...toColumns([header, ...rows]),
+    "",
+    "because",
+    ...reasons,
+    ...(warnings.length === 0 ? [] : ["", "note", ...warnings]),
+    "",
+    `score ${report.score === null ? "–" : formatNumber(report.score)} of 100${report.worstMetric === null ? "" : ` (worst: ${report.worstMetric})`}, evidence ${report.evidence.digest}`,
+    "",
+  ].join("\n");
+}
+
+/** The value that people know a metric by: the mean, or for latency the median. Baseline first. */
+export function armValues({ arms, kind, measurementUnit }: Finding): [baseline: string, candidate: string] {
+  if (arms === null) return ["–", "–"];
+  const value = (arm: { mean: number | null; p50: number | null }) =>
+    formatValue(kind === "latency" ? (arm.p50 ?? arm.mean) : arm.mean, kind, measurementUnit);
+  return [value(arms.baseline), value(arms.candidate)];
+}
+
+function toColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Texts of sources may hold anything; a terminal obeys control characters. */
+function oneLine(text: string): string {
+  return text.replace(/\p{C}+/gu, " ");
+}

@@ -1,0 +1,174 @@
+import type { Doorbell } from "./doorbell/doorbell.ts";
+import { isTouchstoneError, TouchstoneError, type Issue } from "./errors.ts";
+import { analysisDigest, type Analysis } from "./model/analysis.ts";
+import { digestOf } from "./model/canonical.ts";
+import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
+import type { Run, StartRunRequest, Window } from "./model/run.ts";
+import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
+import type { Sources } from "./sources/source.ts";
+import type { Idempotency, StartedRun, Store } from "./store/store.ts";
+
+export interface StartRunDependencies {
+  readonly store: Store;
+  readonly doorbell: Doorbell;
+  readonly sources: Sources;
+  readonly newId: () => string;
+}
+
+/**
+ * From a request to a stored run: the analysis is found and frozen, everything that can be refused now is refused now, the run is
+ * committed, and only then the bell rings.
+ *
+ * @throws TouchstoneError `not_found` (no such analysis), `invalid_analysis`, `not_runnable`, `arms_identical`, `invalid_request`, `conflict`,
+ *   `idempotency_mismatch`, `store_unavailable`.
+ */
+export async function startRun(
+  { store, doorbell, sources, newId }: StartRunDependencies,
+  project: string,
+  request: StartRunRequest,
+  idempotency: Idempotency | null,
+): Promise<StartedRun> {
+  const analysis = await findAnalysis(store, project, request.analysis);
+  const args = argumentsOf(analysis, request.args ?? {});
+  refuseUnrunnable(analysis, sources);
+  refuseEqualArms(analysis, request, args, sources);
+  const started = await store.startRun({
+    project,
+    requestDigest: digestOf(request),
+    idempotency,
+    build(now) {
+      const window = request.window ?? lastWindow(analysis, now);
+      refuseShortWindow(analysis, window);
+      const run: Run = {
+        id: newId(),
+        analysis,
+        analysisDigest: analysisDigest(analysis),
+        baseline: request.baseline,
+        candidate: request.candidate,
+        window,
+        args,
+        rollout: request.rollout ?? null,
+      };
+      return {
+        run,
+        dueAt: toInstant(Math.max(epochSeconds(now), epochSeconds(window.end) + analysis.plan.settleSeconds)),
+      };
+    },
+  });
+  if (started.outcome === "created") doorbell.ring(started.run.run.id);
+  return started;
+}
+
+/** What the run gives, and the defaults of the analysis for the rest. @throws TouchstoneError `invalid_request` naming every unknown or missing argument. */
+export function argumentsOf(analysis: Analysis, given: Readonly<Record<string, string>>): Record<string, string> {
+  const issues: Issue[] = [];
+  const declared = Object.entries(analysis.args);
+  for (const name of Object.keys(given)) {
+    if (declared.some(([known]) => known === name)) continue;
+    const names = declared.map(([known]) => known).join(", ");
+    issues.push({
+      pointer: `/args/${name}`,
+      detail: `is not an argument of the analysis ${analysis.name}, which declares ${names === "" ? "none" : names}`,
+    });
+  }
+  const args: Record<string, string> = { ...given };
+  for (const [name, fallback] of declared) {
+    if (args[name] !== undefined) continue;
+    if (fallback === null) issues.push({ pointer: `/args/${name}`, detail: "is missing and has no default" });
+    else args[name] = fallback;
+  }
+  if (issues.length > 0)
+    throw new TouchstoneError(
+      "invalid_request",
+      issues.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join("; "),
+      { issues },
+    );
+  return args;
+}
+
+async function findAnalysis(store: Store, project: string, wanted: StartRunRequest["analysis"]): Promise<Analysis> {
+  const document = typeof wanted === "string" ? (await store.readAnalysis(project, wanted))?.document : wanted;
+  if (typeof wanted === "string" && document === undefined) {
+    throw new TouchstoneError("not_found", `there is no analysis named ${wanted}`, {
+      issues: [{ pointer: "/analysis", detail: "names no stored analysis" }],
+    });
+  }
+  const checked = checkAnalysis(document);
+  if ("issues" in checked) {
+    const prefix = typeof wanted === "string" ? "" : "/analysis";
+    throw invalidAnalysis(
+      typeof wanted === "string" ? `the analysis ${wanted}` : "the inline analysis",
+      checked.issues.map((issue) => ({ ...issue, pointer: prefix + issue.pointer })),
+    );
+  }
+  return checked.analysis;
+}
+
+/** Why an analysis cannot run with the sources that are configured: nothing when it can. */
+export function runnableIssues(analysis: Analysis, sources: Sources): Issue[] {
+  return analysis.metrics.flatMap((metric, index) => {
+    const source = sources.get(metric.source);
+    if (source === undefined)
+      return [{ pointer: `/spec/metrics/${index}/source`, detail: `no source named ${metric.source} is configured` }];
+    return source.check(metric.query).map((fault) => ({ pointer: `/spec/metrics/${index}/query`, detail: fault }));
+  });
+}
+
+function refuseUnrunnable(analysis: Analysis, sources: Sources): void {
+  const issues = runnableIssues(analysis, sources);
+  if (issues.length > 0)
+    throw new TouchstoneError(
+      "not_runnable",
+      `the analysis ${analysis.name} cannot run here: ${issues.map(({ detail }) => detail).join("; ")}`,
+      { issues },
+    );
+}
+
+/** A query that ignores the version compares the candidate with itself and would promote anything. */
+export function refuseEqualArms(
+  analysis: Analysis,
+  { baseline, candidate, window }: Pick<SourceArms, "baseline" | "candidate" | "window">,
+  args: Readonly<Record<string, string>>,
+  sources: Sources,
+): void {
+  const issues: Issue[] = [];
+  for (const [index, metric] of analysis.metrics.entries()) {
+    const source = sources.get(metric.source);
+    if (source === undefined) continue;
+    const pointer = `/spec/metrics/${index}/query`;
+    const request = { metric, args, window: window ?? ANY_WINDOW, stepSeconds: analysis.plan.stepSeconds };
+    try {
+      if (source.render({ ...request, version: baseline }) === source.render({ ...request, version: candidate })) {
+        issues.push({
+          pointer,
+          detail: `metric ${metric.name} asks the same question for ${baseline.label} and ${candidate.label}; let its query use {{ version }}, :version or a label`,
+        });
+      }
+    } catch (error) {
+      if (!isTouchstoneError(error)) throw error;
+      throw new TouchstoneError("invalid_request", error.message, {
+        cause: error,
+        issues: [{ pointer, detail: error.message }],
+      });
+    }
+  }
+  if (issues.length > 0)
+    throw new TouchstoneError("arms_identical", issues.map(({ detail }) => detail).join("; "), { issues });
+}
+
+type SourceArms = Pick<StartRunRequest, "baseline" | "candidate" | "window">;
+
+/** Equal for both arms, so it cannot hide that nothing else differs. */
+const ANY_WINDOW: Window = { start: "1970-01-01T00:00:00.000Z", end: "1970-01-02T00:00:00.000Z" };
+
+function lastWindow({ plan }: Analysis, now: Instant): Window {
+  const end = epochSeconds(now) - plan.settleSeconds;
+  return { start: toInstant(end - plan.durationSeconds), end: toInstant(end) };
+}
+
+function refuseShortWindow({ plan }: Analysis, { start, end }: Window): void {
+  const seconds = epochSeconds(end) - epochSeconds(start);
+  if (seconds > plan.warmupSeconds) return;
+  const detail = `is ${seconds} s long, of which the warm-up of ${plan.warmupSeconds} s leaves nothing`;
+  throw new TouchstoneError("invalid_request", `window ${detail}`, { issues: [{ pointer: "/window", detail }] });
+}

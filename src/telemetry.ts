@@ -1,0 +1,79 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { ENGINE } from "./model/engine.ts";
+
+/** What Touchstone tells of itself at `/metrics`. No ids and no version labels: what callers choose never becomes a label. */
+export interface Telemetry {
+  readonly registry: Registry;
+  readonly runsStarted: Counter<"outcome">;
+  readonly runsEnded: Counter<"status" | "verdict">;
+  readonly lookSeconds: Histogram;
+  readonly sourceQuerySeconds: Histogram<"source" | "outcome">;
+  readonly httpRequestSeconds: Histogram<"method" | "route" | "status">;
+  readonly leasesLost: Counter;
+  readonly sweepErrors: Counter;
+  readonly looksInProgress: Gauge;
+}
+
+export function createTelemetry(): Telemetry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const build = new Gauge({
+    name: "touchstone_build_info",
+    help: "1, labelled with the engine.",
+    labelNames: ["engine"],
+    registers,
+  });
+  build.set({ engine: ENGINE }, 1);
+  const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+  return {
+    registry,
+    runsStarted: new Counter({
+      name: "touchstone_runs_started_total",
+      help: "Posts of runs by what came of them.",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    runsEnded: new Counter({
+      name: "touchstone_runs_total",
+      help: "Runs that ended here.",
+      labelNames: ["status", "verdict"],
+      registers,
+    }),
+    lookSeconds: new Histogram({
+      name: "touchstone_look_duration_seconds",
+      help: "From claim to stored report.",
+      buckets: seconds,
+      registers,
+    }),
+    sourceQuerySeconds: new Histogram({
+      name: "touchstone_source_query_duration_seconds",
+      help: "One arm of one metric.",
+      labelNames: ["source", "outcome"],
+      buckets: seconds,
+      registers,
+    }),
+    httpRequestSeconds: new Histogram({
+      name: "touchstone_http_request_duration_seconds",
+      help: "By route pattern.",
+      labelNames: ["method", "route", "status"],
+      buckets: seconds,
+      registers,
+    }),
+    leasesLost: new Counter({
+      name: "touchstone_leases_lost_total",
+      help: "Looks given up because another worker or a cancellation took the run.",
+      registers,
+    }),
+    sweepErrors: new Counter({
+      name: "touchstone_sweep_errors_total",
+      help: "Sweeps that the record did not answer.",
+      registers,
+    }),
+    looksInProgress: new Gauge({
+      name: "touchstone_looks_in_progress",
+      help: "Looks under way in this process.",
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,246 @@
+import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker as Thread } from "node:worker_threads";
+import { createApp } from "./api/app.ts";
+import { PROJECT } from "./api/list.ts";
+import { createRunWatcher } from "./api/run-watcher.ts";
+import type { Config } from "./config.ts";
+import { checkRedis, createBullmqDoorbell } from "./doorbell/bullmq.ts";
+import type { Doorbell } from "./doorbell/doorbell.ts";
+import { createLocalDoorbell } from "./doorbell/local.ts";
+import { TouchstoneError } from "./errors.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { analysisDigest } from "./model/analysis.ts";
+import { readAnalysis } from "./model/read-analysis.ts";
+import type { Sources } from "./sources/source.ts";
+import { checkSchema, migrate } from "./store/migrations.ts";
+import { createPgliteSql } from "./store/pglite.ts";
+import { createPostgresSql } from "./store/postgres.ts";
+import type { Sql } from "./store/sql.ts";
+import { createSqlStore } from "./store/sql-store.ts";
+import type { StoredAnalysis } from "./store/store.ts";
+import { createTelemetry } from "./telemetry.ts";
+import { wireSources, type SourcesSpec } from "./wire-sources.ts";
+import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
+import { startWorker } from "./worker/worker.ts";
+
+export type Role = "all" | "api" | "worker";
+
+/** What a test hands in instead of the real thing. */
+export interface WireOverrides {
+  readonly sources?: Sources;
+  readonly runLook?: RunLook;
+  readonly log?: Logger;
+}
+
+/** A running Touchstone. */
+export interface Touchstone {
+  /** Where the API listens; null for a worker alone. */
+  readonly url: string | null;
+  readonly log: Logger;
+  /** Stops in order: no new requests, no new claims, looks handed back, bell, record. Bounded in time. */
+  stop(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+const LEASE_SECONDS = 6;
+const SWEEP_MS = 1_000;
+const LOOK_TIMEOUT_MS = 5 * 60_000;
+/** Below the 20 s after which platforms kill. */
+const STOP_GRACE_MS = 10_000;
+
+/** Puts everything together and starts it. The only place that knows which adapter stands behind which port. */
+export async function startTouchstone(config: Config, role: Role, overrides: WireOverrides = {}): Promise<Touchstone> {
+  const log = overrides.log ?? createLogger(config.logLevel);
+  if (config.dataDir !== null && role !== "all") {
+    throw new TouchstoneError(
+      "invalid_config",
+      `--role ${role} needs DATABASE_URL: an embedded record belongs to one process`,
+    );
+  }
+  const ends: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of ends.splice(0).toReversed()) await end();
+  };
+  try {
+    return await start(config, role, overrides, log, ends, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  role: Role,
+  overrides: WireOverrides,
+  log: Logger,
+  ends: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Touchstone> {
+  const spec: SourcesSpec = { configs: config.sources, environment: config.secrets.environment };
+  const sources = overrides.sources ?? wireSources(spec);
+  const telemetry = createTelemetry();
+  const openapi = await readFile(join(ROOT, "openapi.yaml"), "utf8");
+
+  const sql = await openRecord(config, log);
+  const store = createSqlStore(sql);
+  ends.push(() => store.close());
+  await store.replaceFileAnalyses(PROJECT, await readAnalyses(config.analysesDir ?? join(ROOT, "analyses")));
+
+  const doorbell = await wireDoorbell(config, log);
+  ends.push(() => doorbell.close());
+
+  if (role !== "api") {
+    const looks = wireLooks(spec, config.concurrency, overrides, (source, outcome, seconds) =>
+      telemetry.sourceQuerySeconds.observe({ source, outcome }, seconds),
+    );
+    ends.push(() => looks.close());
+    const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
+    const worker = startWorker(
+      { store, doorbell, runLook: looks.runLook, telemetry, log },
+      {
+        id,
+        concurrency: config.concurrency,
+        leaseSeconds: LEASE_SECONDS,
+        sweepMs: SWEEP_MS,
+        lookTimeoutMs: LOOK_TIMEOUT_MS,
+      },
+    );
+    ends.push(() => worker.stop(STOP_GRACE_MS));
+  }
+  if (role === "worker") return { url: null, log, stop };
+
+  const watcher = createRunWatcher(store, log);
+  let stopping = false;
+  const app = createApp({
+    store,
+    doorbell,
+    sources,
+    watcher,
+    telemetry,
+    log,
+    openapi,
+    token: config.secrets.token,
+    newId: () => `run_${randomBytes(16).toString("hex")}`,
+    newRequestId: () => randomBytes(8).toString("hex"),
+    isStopping: () => stopping,
+  });
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 }, app);
+  await listen(server, config);
+  ends.push(async () => {
+    stopping = true;
+    watcher.close();
+    await closeServer(server);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return { url: `http://${host}:${port}`, log, stop };
+}
+
+/** Brings the record of this configuration to the newest schema. @returns what was done. */
+export async function migrateRecord(config: Config): Promise<string[]> {
+  const sql = await connect(config, createLogger(config.logLevel));
+  try {
+    return await migrate(sql);
+  } finally {
+    await sql.close();
+  }
+}
+
+async function openRecord(config: Config, log: Logger): Promise<Sql> {
+  const sql = await connect(config, log);
+  try {
+    // An embedded record has nobody else to look after it; a shared one is migrated once, by hand or by a job.
+    if (config.dataDir === null) await checkSchema(sql);
+    else await migrate(sql);
+    return sql;
+  } catch (error) {
+    await sql.close();
+    throw error;
+  }
+}
+
+function connect({ secrets, dataDir, concurrency }: Config, log: Logger): Promise<Sql> {
+  if (secrets.databaseUrl !== null) {
+    return Promise.resolve(
+      createPostgresSql({
+        connectionString: secrets.databaseUrl,
+        poolSize: 8 + concurrency,
+        onError: (error) => log.warn({ err: error }, "a connection to the record broke"),
+      }),
+    );
+  }
+  return createPgliteSql(dataDir, () => {
+    log.fatal(
+      "another process has taken the embedded record over while this one was frozen; stopping before anything is written twice",
+    );
+    process.exit(70);
+  });
+}
+
+async function wireDoorbell({ secrets, concurrency }: Config, log: Logger): Promise<Doorbell> {
+  if (secrets.redisUrl === null) return createLocalDoorbell();
+  await checkRedis(secrets.redisUrl, log);
+  return createBullmqDoorbell({ url: secrets.redisUrl, concurrency, log });
+}
+
+function wireLooks(
+  spec: SourcesSpec,
+  size: number,
+  { runLook }: WireOverrides,
+  observe: Parameters<typeof createLookThreads>[2],
+) {
+  if (runLook !== undefined) return { runLook, close: () => Promise.resolve() };
+  return createLookThreads(
+    () => new Thread(new URL("./look-thread.js", import.meta.url), { workerData: spec }),
+    size,
+    observe,
+  );
+}
+
+async function readAnalyses(folder: string): Promise<StoredAnalysis[]> {
+  const names = (await readdir(folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
+  const analyses = await Promise.all(
+    names.map(async (name): Promise<StoredAnalysis> => {
+      const path = join(folder, name);
+      const { document, analysis } = readAnalysis(await readFile(path, "utf8"), path);
+      return { name: analysis.name, origin: "file", document, digest: analysisDigest(analysis) };
+    }),
+  );
+  for (const [index, { name }] of analyses.entries()) {
+    const other = analyses.findIndex((analysis) => analysis.name === name);
+    if (other < index)
+      throw new TouchstoneError(
+        "invalid_config",
+        `${names[other]} and ${names[index]} in ${folder} both define the analysis ${name}`,
+      );
+  }
+  return analyses;
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === "EADDRINUSE"
+          ? "is in use by another program; set PORT"
+          : `cannot be listened on: ${cause.message}`;
+      reject(new TouchstoneError("invalid_config", `${host}:${port} ${why}`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const late = setTimeout(() => server.closeAllConnections(), 5_000);
+  await closed;
+  clearTimeout(late);
+}

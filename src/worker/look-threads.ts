@@ -1,0 +1,121 @@
+import type { Worker as Thread } from "node:worker_threads";
+import type { Judged } from "../judge/judge.ts";
+import type { LookState, Run } from "../model/run.ts";
+import type { Instant } from "../model/time.ts";
+import type { ObserveQuery } from "../sources/observed.ts";
+
+/** A look with its sources bound: inline in tests and at the command line, in a thread in a worker. */
+export type RunLook = (run: Run, previous: LookState | null, now: Instant, signal: AbortSignal) => Promise<Judged>;
+
+/** To a thread. */
+export type ThreadRequest =
+  | {
+      readonly kind: "look";
+      readonly id: number;
+      readonly run: Run;
+      readonly previous: LookState | null;
+      readonly now: Instant;
+    }
+  | { readonly kind: "abort"; readonly id: number };
+
+/** From a thread. */
+export type ThreadAnswer =
+  | { readonly kind: "judged"; readonly id: number; readonly judged: Judged }
+  | { readonly kind: "failed"; readonly id: number; readonly error: Error }
+  | { readonly kind: "observed"; readonly source: string; readonly outcome: string; readonly seconds: number };
+
+/** The thread that ran a look died with it, for example out of memory. The run is due again when its lease ends. */
+export class LookThreadDied extends Error {
+  override readonly name = "LookThreadDied";
+}
+
+/** How long a thread may take to give up before it is ended. */
+const ABORT_GRACE_MS = 2_000;
+
+interface Seat {
+  readonly thread: Thread;
+  /** Set before anything is awaited, so that no two looks take one seat. */
+  taken: boolean;
+  busy: { readonly id: number; settle(outcome: Judged | Error): void } | null;
+}
+
+/**
+ * Threads that run looks, so that parsing and arithmetic never hold up the main loop. Only the report and the state come back.
+ *
+ * @param create  starts a thread that speaks ThreadRequest and ThreadAnswer.
+ * @param size    how many looks run at once; more wait.
+ */
+export function createLookThreads(
+  create: () => Thread,
+  size: number,
+  observe: ObserveQuery,
+): { runLook: RunLook; close(): Promise<void> } {
+  const seats = new Set<Seat>();
+  const waiting: (() => void)[] = [];
+  let nextId = 0;
+  let closed = false;
+
+  const addSeat = (): Seat => {
+    const seat: Seat = { thread: create(), taken: false, busy: null };
+    seat.thread.on("message", (answer: ThreadAnswer) => {
+      if (answer.kind === "observed") observe(answer.source, answer.outcome, answer.seconds);
+      else if (seat.busy?.id === answer.id) seat.busy.settle(answer.kind === "judged" ? answer.judged : answer.error);
+    });
+    const die = (error: Error) => {
+      seats.delete(seat);
+      seat.busy?.settle(new LookThreadDied(`the thread of the look died: ${error.message}`, { cause: error }));
+    };
+    seat.thread.on("error", die);
+    seat.thread.on("exit", (code) => die(new Error(`it exited with ${code}`)));
+    seats.add(seat);
+    return seat;
+  };
+
+  const takeSeat = async (): Promise<Seat> => {
+    for (;;) {
+      if (closed) throw new LookThreadDied("the threads are closed");
+      const free = [...seats].find((seat) => !seat.taken) ?? (seats.size < size ? addSeat() : undefined);
+      if (free !== undefined) {
+        free.taken = true;
+        return free;
+      }
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+  };
+
+  const runLook: RunLook = async (run, previous, now, signal) => {
+    const seat = await takeSeat();
+    const id = (nextId += 1);
+    let grace: NodeJS.Timeout | undefined;
+    const abort = () => {
+      seat.thread.postMessage({ kind: "abort", id } satisfies ThreadRequest);
+      grace = setTimeout(() => void seat.thread.terminate(), ABORT_GRACE_MS);
+    };
+    try {
+      signal.throwIfAborted();
+      return await new Promise<Judged>((resolve, reject) => {
+        seat.busy = { id, settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)) };
+        signal.addEventListener("abort", abort, { once: true });
+        seat.thread.postMessage({ kind: "look", id, run, previous, now } satisfies ThreadRequest);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(grace);
+      signal.removeEventListener("abort", abort);
+      seat.busy = null;
+      seat.taken = false;
+      waiting.shift()?.();
+    }
+  };
+
+  return {
+    runLook,
+    async close() {
+      closed = true;
+      for (const wake of waiting.splice(0)) wake();
+      await Promise.all([...seats].map(({ thread }) => thread.terminate()));
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import type { Doorbell } from "../doorbell/doorbell.ts";
+import { isTouchstoneError } from "../errors.ts";
+import type { Judged } from "../judge/judge.ts";
+import type { Logger } from "../log.ts";
+import { canonicalJson } from "../model/canonical.ts";
+import type { Claim, Store } from "../store/store.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { LookThreadDied, type RunLook } from "./look-threads.ts";
+
+export interface WorkerDependencies {
+  readonly store: Store;
+  readonly doorbell: Doorbell;
+  readonly runLook: RunLook;
+  readonly telemetry: Telemetry;
+  readonly log: Logger;
+}
+
+export interface WorkerOptions {
+  /** Names the process in the record. */
+  readonly id: string;
+  /** Looks at once. */
+  readonly concurrency: number;
+  /** How long a run is mine without a renewal; a killed worker's run is due again after it. */
+  readonly leaseSeconds: number;
+  readonly sweepMs: number;
+  /** A look that takes longer is ended, and its run fails. Far above the time budgets of the sources. */
+  readonly lookTimeoutMs: number;
+}
+
+export interface RunningWorker {
+  /** Stops claiming at once, lets looks finish for `graceMs`, then hands their runs back. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const SHUTDOWN = new Error("the worker shuts down");
+const LEASE_LOST = new Error("the run is no longer this worker's");
+
+/**
+ * Hears the bell and sweeps: a bell brings one run at once, and the sweep finds every due run even if no bell ever rings.
+ */
+export function startWorker(
+  { store, doorbell, runLook, telemetry, log }: WorkerDependencies,
+  options: WorkerOptions,
+): RunningWorker {
+  const looks = new Map<AbortController, Promise<void>>();
+  let stopped = false;
+  let sweepTimer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> = Promise.resolve();
+
+  const hasRoom = () => !stopped && looks.size < options.concurrency;
+
+  const take = (claim: Claim): Promise<void> => {
+    const controller = new AbortController();
+    const work = handle(claim, controller).finally(() => {
+      looks.delete(controller);
+      telemetry.looksInProgress.set(looks.size);
+      // Whoever has just finished looks for the next one without waiting for the clock.
+      if (hasRoom()) void sweep();
+    });
+    looks.set(controller, work);
+    telemetry.looksInProgress.set(looks.size);
+    return work;
+  };
+
+  const handle = async (claim: Claim, controller: AbortController): Promise<void> => {
+    const runLog = log.child({ run: claim.run.id, epoch: claim.epoch });
+    const started = performance.now();
+    const renewal = setInterval(() => void renew(claim, controller, runLog), (options.leaseSeconds * 1000) / 3);
+    const timeout = setTimeout(
+      () => controller.abort(new Error(`the look took longer than ${options.lookTimeoutMs / 1000} s`)),
+      options.lookTimeoutMs,
+    );
+    try {
+      const judged = await runLook(claim.run, claim.state, claim.now, controller.signal);
+      const stored = await store.storeLook(claim, toNewLook(claim, judged));
+      if (!stored) return loseLease(runLog);
+      telemetry.lookSeconds.observe((performance.now() - started) / 1000);
+      telemetry.runsEnded.inc({ status: "done", verdict: judged.report.verdict ?? "" });
+      runLog.info({ verdict: judged.report.verdict, summary: judged.report.summary }, "verdict");
+    } catch (error) {
+      await giveUp(claim, error, runLog);
+    } finally {
+      clearInterval(renewal);
+      clearTimeout(timeout);
+    }
+  };
+
+  const renew = async (claim: Claim, controller: AbortController, runLog: Logger): Promise<void> => {
+    try {
+      if (!(await store.renewLease(claim, options.leaseSeconds))) controller.abort(LEASE_LOST);
+    } catch (error) {
+      // The record is away: the lease may lapse, and then the epoch decides who may write.
+      runLog.warn({ err: error }, "the lease could not be renewed");
+    }
+  };
+
+  const loseLease = (runLog: Logger): void => {
+    telemetry.leasesLost.inc();
+    runLog.warn("the run was cancelled or taken over; this look is dropped");
+  };
+
+  const giveUp = async (claim: Claim, error: unknown, runLog: Logger): Promise<void> => {
+    if (error === LEASE_LOST) return loseLease(runLog);
+    try {
+      if (error === SHUTDOWN) {
+        await store.handBack(claim);
+        runLog.info("handed back");
+        return;
+      }
+      if (error instanceof LookThreadDied || (isTouchstoneError(error) && error.code === "store_unavailable")) {
+        runLog.error({ err: error }, "the look did not end; the run is due again when its lease lapses");
+        return;
+      }
+      runLog.error({ err: error }, "a fault in Touchstone ended the run");
+      const detail = error instanceof Error ? error.message : String(error);
+      if (await store.failRun(claim, "internal", detail)) telemetry.runsEnded.inc({ status: "failed", verdict: "" });
+    } catch (storeError) {
+      runLog.error({ err: storeError }, "the record is away; the run is due again when its lease lapses");
+    }
+  };
+
+  /** Claims while there is room and anything is due. Sweeps never overlap. */
+  const sweep = (): Promise<void> => {
+    sweeping = sweeping.then(async () => {
+      try {
+        for (const id of await store.endCrashLoops()) {
+          telemetry.runsEnded.inc({ status: "failed", verdict: "" });
+          log.error({ run: id }, "three workers took up the run and none made progress");
+        }
+        while (hasRoom()) {
+          const claim = await store.claimRun(options.id, options.leaseSeconds);
+          if (claim === null) return;
+          void take(claim);
+        }
+      } catch (error) {
+        telemetry.sweepErrors.inc();
+        log.error({ err: error }, "the sweep failed");
+      }
+    });
+    return sweeping;
+  };
+
+  const loop = async (): Promise<void> => {
+    await sweep();
+    if (!stopped) sweepTimer = setTimeout(() => void loop(), options.sweepMs);
+  };
+
+  doorbell.onRing(async (id) => {
+    if (!hasRoom()) return;
+    try {
+      const claim = await store.claimRun(options.id, options.leaseSeconds, id);
+      if (claim !== null) await take(claim);
+    } catch (error) {
+      log.warn({ run: id, err: error }, "the bell rang, but the record did not answer; the next sweep tries again");
+    }
+  });
+  void loop();
+
+  return {
+    async stop(graceMs) {
+      stopped = true;
+      clearTimeout(sweepTimer);
+      await sweeping;
+      const all = () => Promise.all(looks.values());
+      const grace = AbortSignal.timeout(graceMs);
+      const late = new Promise<void>((resolve) => grace.addEventListener("abort", () => resolve(), { once: true }));
+      await Promise.race([all(), late]);
+      for (const controller of looks.keys()) controller.abort(SHUTDOWN);
+      await all();
+    },
+  };
+}
+
+function toNewLook(claim: Claim, { report, state }: Judged) {
+  if (report.verdict === null) throw new RangeError("a look of a run that looks once must decide");
+  return {
+    at: claim.now,
+    decision: report.verdict,
+    summary: report.summary,
+    score: report.score,
+    report: canonicalJson(report),
+    state,
+  };
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readConfig } from "../src/config.ts";
+import { TouchstoneError } from "../src/errors.ts";
+
+async function file(content: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "touchstone-config-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "f"), content);
+  return join(folder, "f");
+}
+
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof TouchstoneError && error.code === "invalid_config")
+      return error.issues.map(({ pointer, detail }) => `${pointer} ${detail}`);
+    throw error;
+  }
+  throw new Error("the environment was accepted");
+}
+
+test("nothing set means embedded, on loopback, without a token", () => {
+  expect(readConfig({})).toMatchObject({
+    host: "127.0.0.1",
+    port: 8080,
+    concurrency: 2,
+    dataDir: expect.stringMatching(/\.touchstone$/),
+    sources: [],
+    secrets: { databaseUrl: null, redisUrl: null, token: null },
+  });
+});
+
+test("a database takes the place of the data folder", () => {
+  expect(readConfig({ DATABASE_URL: "postgres://localhost/t", REDIS_URL: "redis://localhost" })).toMatchObject({
+    dataDir: null,
+    secrets: { databaseUrl: "postgres://localhost/t", redisUrl: "redis://localhost" },
+  });
+});
+
+test("every bad variable is reported together", () => {
+  expect(
+    faultsOf({ PORT: "http", LOG_LEVEL: "loud", DATABASE_URL: "mysql://x", TOUCHSTONE_CONCURRENCY: "0" }).map(
+      (fault) => fault.split(" ")[0],
+    ),
+  ).toEqual(["PORT", "LOG_LEVEL", "DATABASE_URL", "TOUCHSTONE_CONCURRENCY"]);
+});
+
+test("Redis without a database is refused with what to set", () => {
+  expect(faultsOf({ REDIS_URL: "redis://localhost" })).toEqual([
+    expect.stringMatching(/^REDIS_URL is set without DATABASE_URL; .* set DATABASE_URL/),
+  ]);
+});
+
+test("a host that others reach needs a token, loopback does not", () => {
+  expect(faultsOf({ HOST: "0.0.0.0" })).toEqual([
+    expect.stringMatching(/^TOUCHSTONE_TOKEN is not set, but HOST is 0\.0\.0\.0/),
+  ]);
+  expect(readConfig({ HOST: "0.0.0.0", TOUCHSTONE_TOKEN: "0123456789abcdef" }).host).toBe("0.0.0.0");
+  for (const HOST of ["localhost", "127.0.0.2", "::1"]) expect(readConfig({ HOST }).host).toBe(HOST);
+  expect(faultsOf({ HOST: "localhost.example.com" }).length).toBe(1);
+  expect(faultsOf({ TOUCHSTONE_TOKEN: "short" })).toEqual([
+    expect.stringMatching(/^TOUCHSTONE_TOKEN must have at least 16/),
+  ]);
+});
+
+test("a variable may name a file that holds it, and not both", async () => {
+  const path = await file("0123456789abcdef\n");
+  expect(readConfig({ TOUCHSTONE_TOKEN_FILE: path }).secrets.token).toBe("0123456789abcdef");
+  expect(faultsOf({ TOUCHSTONE_TOKEN_FILE: path, TOUCHSTONE_TOKEN: "0123456789abcdef" })).toEqual([
+    expect.stringMatching(/is set beside TOUCHSTONE_TOKEN_FILE/),
+  ]);
+  expect(faultsOf({ TOUCHSTONE_TOKEN_FILE: "/nowhere" })).toEqual([
+    expect.stringMatching(/^TOUCHSTONE_TOKEN_FILE .*no such file/i),
+  ]);
+});
+
+test("sources are read with their secrets by reference, folders relative to the file", async () => {
+  const path = await file(
+    "sources:\n- { name: prom, type: prometheus, url: http://prometheus:9090, bearerToken: env:PROM }\n- { name: evals, type: postgres, url: env:EVALS }\n- { name: files, type: file, root: data }\n",
+  );
+  const config = readConfig({ TOUCHSTONE_SOURCES: path, PROM: "p", EVALS: "e", OTHER: "o" });
+  expect(config.sources.map(({ name }) => name)).toEqual(["prom", "evals", "files"]);
+  expect(config.sources[2]).toMatchObject({ root: join(path, "..", "data") });
+  expect(config.secrets.environment).toEqual({ PROM: "p", EVALS: "e" });
+});
+
+test.each([
+  ["sources:\n- { name: p, type: prometheus, url: ftp://x }\n", /\/sources\/0\/url must be an http or https URL/],
+  ["sources:\n- { name: p, type: influx, url: http://x }\n", /\/sources\/0\/type must be prometheus, postgres or file/],
+  ["sources:\n- { name: p, type: postgres, url: postgres://u:p@h/d }\n", /\/sources\/0\/url must be env:NAME/],
+  [
+    "sources:\n- { name: p, type: file, root: a }\n- { name: p, type: file, root: b }\n",
+    /\/sources\/1\/name another source is named p/,
+  ],
+  ["sources:\n- { name: p, type: file, root: a, colour: red }\n", /\/sources\/0\/colour is not a key/],
+  ["sources:\n- { name: p, type: postgres, url: env:ABSENT }\n", /refers to env:ABSENT, which is not set/],
+  ["sources: [", /is not YAML/],
+])("%j is refused", async (content, fault) => {
+  expect(faultsOf({ TOUCHSTONE_SOURCES: await file(content) })[0]).toMatch(fault);
+});
+
+test(".env.example lists every variable", async () => {
+  const example = await readFile(new URL("../.env.example", import.meta.url), "utf8");
+  const source = await readFile(new URL("../src/config.ts", import.meta.url), "utf8");
+  const names = [...source.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name ?? "");
+  expect(names.length).toBeGreaterThan(9);
+  for (const name of names) expect(example).toMatch(new RegExp(`^#? ?${name}=`, "m"));
+});
