@@ -1,9 +1,12 @@
 import { isTouchstoneError, TouchstoneError } from "./errors.ts";
+import { clockOf } from "./judge/clock.ts";
 import { judge, type Judged } from "./judge/judge.ts";
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
 import type { Metric } from "./model/analysis.ts";
-import type { LookState, Run, Window } from "./model/run.ts";
-import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
+import type { LookState } from "./model/look-state.ts";
+import { queryForm } from "./model/query.ts";
+import type { Run, Window } from "./model/run.ts";
+import { toInstant, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
 import type { Sources } from "./sources/source.ts";
 
@@ -21,19 +24,29 @@ export async function look(
   now: Instant,
   signal: AbortSignal,
 ): Promise<Judged> {
-  const gathered = await Promise.all(run.analysis.metrics.map((metric) => gather(sources, run, metric, signal)));
+  const gathered = await Promise.all(
+    run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
+  );
   return judge(run, gathered, previous, now);
 }
 
-/** Both arms of one metric. An operating error of a source becomes data here, and nowhere else; a bug stays a bug. */
-async function gather(sources: Sources, run: Run, metric: Metric, signal: AbortSignal): Promise<Gathered> {
+/** What is new in both arms of one metric. An operating error of a source becomes data here, and nowhere else; a bug stays a bug. */
+export async function gather(
+  sources: Sources,
+  run: Run,
+  metric: Metric,
+  previous: LookState | null,
+  now: Instant,
+  signal: AbortSignal,
+): Promise<Gathered> {
+  const window = windowToAsk(run, metric, previous, now);
   const ask = async (version: Version): Promise<ArmAnswer> => {
+    if (window === "nothing_new") return { kind: "unchanged" };
     try {
       const source = sources.get(metric.source);
       if (source === undefined)
         throw new TouchstoneError("not_runnable", `no source named ${metric.source} is configured`);
-      const { stepSeconds, warmupSeconds } = run.analysis.plan;
-      const request = { metric, version, args: run.args, window: afterWarmup(run.window, warmupSeconds), stepSeconds };
+      const request = { metric, version, args: run.args, window, stepSeconds: run.analysis.plan.stepSeconds };
       return { kind: "answer", answer: await source.fetch(request, signal) };
     } catch (error) {
       signal.throwIfAborted();
@@ -45,8 +58,30 @@ async function gather(sources: Sources, run: Run, metric: Metric, signal: AbortS
   return { metric, baseline, candidate };
 }
 
-/** A version that has just started is slow for reasons of its own: the first minutes count for neither arm. */
-function afterWarmup(window: Window | null, warmupSeconds: number): Window | null {
-  if (window === null || warmupSeconds === 0) return window;
-  return { start: toInstant(epochSeconds(window.start) + warmupSeconds), end: window.end };
+/**
+ * The time that a look asks a source for: since the last answer, in a run with many looks. Rows are asked for `followUp` further back, so that a unit which began
+ * before is known as an old one. Null asks for everything.
+ */
+function windowToAsk(
+  run: Run,
+  metric: Metric,
+  previous: LookState | null,
+  now: Instant,
+): Window | null | "nothing_new" {
+  const clock = clockOf(run, now);
+  if (clock === null) return null;
+  const { mode, followUpSeconds } = run.analysis.plan;
+  const before = previous?.metrics[metric.name];
+  if (mode === "once" || before?.timeless === true) return toWindow(clock.from, clock.edge);
+  const from = before?.gatheredUpTo ?? clock.from;
+  if (from >= clock.edge) return before?.baseline ? "nothing_new" : toWindow(clock.from, clock.edge);
+  const byStep = ["series", "histogram", "instant"].includes(queryForm(metric.query)) || isCounter(metric);
+  return toWindow(byStep ? from : from - followUpSeconds, clock.edge);
 }
+
+/** Counters of Prometheus come per step; events and exposure of a file or a database come row by row. */
+function isCounter({ query }: Metric): boolean {
+  return queryForm(query) === "counts" && query.at === undefined && query.where === undefined;
+}
+
+const toWindow = (start: number, end: number): Window => ({ start: toInstant(start), end: toInstant(end) });

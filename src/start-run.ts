@@ -1,3 +1,4 @@
+import { firstLookAt } from "./judge/clock.ts";
 import type { Doorbell } from "./doorbell/doorbell.ts";
 import { isTouchstoneError, TouchstoneError, type Issue } from "./errors.ts";
 import { analysisDigest, type Analysis } from "./model/analysis.ts";
@@ -37,11 +38,14 @@ export async function startRun(
     requestDigest: digestOf(request),
     idempotency,
     build(now) {
-      const window = request.window ?? lastWindow(analysis, now);
+      const window = request.window ?? windowFrom(analysis, now);
       refuseShortWindow(analysis, window);
+      // A window that is given means one look back at it, whatever the plan says of other runs.
+      const plan = request.window === undefined ? analysis.plan : { ...analysis.plan, mode: "once" as const };
+      const judged = { ...analysis, plan };
       const run: Run = {
         id: newId(),
-        analysis,
+        analysis: judged,
         analysisDigest: analysisDigest(analysis),
         baseline: request.baseline,
         candidate: request.candidate,
@@ -51,7 +55,7 @@ export async function startRun(
       };
       return {
         run,
-        dueAt: toInstant(Math.max(epochSeconds(now), epochSeconds(window.end) + analysis.plan.settleSeconds)),
+        dueAt: toInstant(Math.max(epochSeconds(now), epochSeconds(firstLookAt(judged, window)))),
       };
     },
   });
@@ -161,7 +165,9 @@ type SourceArms = Pick<StartRunRequest, "baseline" | "candidate" | "window">;
 /** Equal for both arms, so it cannot hide that nothing else differs. */
 const ANY_WINDOW: Window = { start: "1970-01-01T00:00:00.000Z", end: "1970-01-02T00:00:00.000Z" };
 
-function lastWindow({ plan }: Analysis, now: Instant): Window {
+/** The window of a run that names none: what has just passed for one look, what begins now for many. */
+function windowFrom({ plan }: Analysis, now: Instant): Window {
+  if (plan.mode !== "once") return { start: now, end: toInstant(epochSeconds(now) + plan.durationSeconds) };
   const end = epochSeconds(now) - plan.settleSeconds;
   return { start: toInstant(end - plan.durationSeconds), end: toInstant(end) };
 }

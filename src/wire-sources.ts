@@ -6,6 +6,7 @@ import { durationSeconds, type Duration } from "./model/time.ts";
 import { createFileSource, fileInFolder } from "./sources/file.ts";
 import { createPostgresSource } from "./sources/postgres.ts";
 import { createPrometheusSource } from "./sources/prometheus.ts";
+import { createReplaySource, type Recording } from "./sources/replay.ts";
 import { readTable } from "./sources/table.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
 
@@ -53,6 +54,14 @@ export function wireSources({ configs, environment }: SourcesSpec): Sources {
     }
   };
   return new Map(configs.map((config) => [config.name, wireSource(config)]));
+}
+
+export { readRecordings } from "./sources/replay-records.ts";
+
+/** Sources that play back one recording, whatever the analysis calls them. */
+export function replaySources(names: Iterable<string>, recording: Recording): Sources {
+  const source = createReplaySource(recording);
+  return new Map([...names].map((name) => [name, source]));
 }
 
 /** Files that whoever calls may read anyway are read up to what one string can hold. */

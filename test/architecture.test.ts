@@ -39,6 +39,7 @@ const FLOORS: readonly Floor[] = [
     floors: ["stats", "model", "errors"],
     packages: ["simple-statistics", "node:crypto"],
   },
+  { name: "kayenta", holds: inFolder("kayenta"), floors: ["judge", "stats", "model"], packages: [] },
   { name: "report", holds: inFolder("report"), floors: ["judge", "stats", "model"], packages: ["node:crypto"] },
   {
     name: "log",
@@ -66,13 +67,19 @@ const FLOORS: readonly Floor[] = [
   {
     name: "corner",
     holds: isOneOf("look.ts", "start-run.ts"),
-    floors: ["judge", "stats", "model", "report", "errors", "port"],
+    floors: ["judge", "stats", "model", "kayenta", "report", "errors", "port"],
+    packages: [],
+  },
+  {
+    name: "replay",
+    holds: isOneOf("backtest.ts"),
+    floors: ["corner", "judge", "model", "errors", "port"],
     packages: [],
   },
   {
     name: "door",
     holds: (path) => ["api/", "worker/", "cli/"].some((folder) => path.startsWith(folder)),
-    floors: ["corner", "judge", "stats", "model", "report", "errors", "port", "log", "config"],
+    floors: ["replay", "corner", "judge", "stats", "model", "kayenta", "report", "errors", "port", "log", "config"],
     packages: [
       "express",
       "helmet",
@@ -93,7 +100,20 @@ const FLOORS: readonly Floor[] = [
   {
     name: "root",
     holds: isOneOf("wire-sources.ts", "wire.ts", "main.ts", "look-thread.ts"),
-    floors: ["errors", "model", "stats", "judge", "report", "log", "port", "adapter", "corner", "door", "config"],
+    floors: [
+      "errors",
+      "model",
+      "stats",
+      "judge",
+      "kayenta",
+      "report",
+      "log",
+      "port",
+      "adapter",
+      "corner",
+      "door",
+      "config",
+    ],
     packages: [/^node:/, "yaml", "zod"],
   },
 ];
@@ -185,7 +205,7 @@ test("process.env is read by config.ts alone", () => {
 
 test("the pure floors have no clock and no chance", () => {
   const pure = files.filter((path) =>
-    ["stats/", "judge/", "report/", "model/"].some((folder) => path.startsWith(folder)),
+    ["stats/", "judge/", "kayenta/", "report/", "model/"].some((folder) => path.startsWith(folder)),
   );
   const wrong = pure.filter((path) =>
     /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|\brandomBytes\(|\brandomUUID\(/.test(

@@ -1,40 +1,22 @@
 import type { Metric } from "../model/analysis.ts";
 import type { ReasonCode } from "../model/finding.ts";
-import {
-  sampleSize,
-  type Counts,
-  type Histogram,
-  type Samples,
-  type Series,
-  type ValueFault,
-} from "../model/samples.ts";
+import type { ArmState, HistogramState, MetricState, SeriesState, UnitsState } from "../model/look-state.ts";
+import { isTimeless, sampleSize, type Samples } from "../model/samples.ts";
 import { sortSample } from "../stats/sort-sample.ts";
+import { accumulate, coarsened, isContinuation, type Accumulation } from "./accumulate.ts";
 import { formatPercent } from "./format.ts";
 import { alignHistograms } from "./histogram-evidence.ts";
 import type { ArmAnswer, Gathered } from "./gathered.ts";
-import { toUnitValues } from "./units.ts";
-
-/** One value per unit, in ascending order: sorted once for everything that follows. */
-export interface UnitValues {
-  readonly shape: "units";
-  readonly values: Float64Array;
-}
-
-export type CleanSamples = UnitValues | Series | Counts | Histogram;
-
-/** An arm that can be judged, and how much of it there is. */
-export interface CleanArm {
-  readonly samples: CleanSamples;
-  readonly rows: number;
-  readonly invalid: number;
-}
 
 /** Both arms of one shape, or the fault that keeps the metric from being judged. */
 export type Cleaned =
   | {
       readonly kind: "clean";
-      readonly baseline: CleanArm;
-      readonly candidate: CleanArm;
+      /** What is judged. */
+      readonly baseline: ArmState;
+      readonly candidate: ArmState;
+      /** What is kept for the next look. */
+      readonly kept: { readonly baseline: ArmState; readonly candidate: ArmState };
       readonly warnings: readonly string[];
     }
   | {
@@ -49,42 +31,57 @@ export type Cleaned =
 const SCALE_FACTOR = 50;
 
 /** From what the sources gave to what the statistics may see. Whatever is doubtful makes the metric faulty: neither safe nor worse. */
-export function clean({ metric, baseline, candidate }: Gathered): Cleaned {
+export function clean(
+  { metric, baseline, candidate }: Gathered,
+  before: Pick<MetricState, "baseline" | "candidate"> | null,
+  accumulation: Accumulation,
+): Cleaned {
   const arms = {
-    baseline: cleanArm("baseline", baseline, metric),
-    candidate: cleanArm("candidate", candidate, metric),
+    baseline: cleanArm("baseline", baseline, metric, before?.baseline ?? null, accumulation),
+    candidate: cleanArm("candidate", candidate, metric, before?.candidate ?? null, accumulation),
   };
   const warnings = [...arms.baseline.warnings, ...arms.candidate.warnings];
   // The candidate's fault is named first: it is the one that people look for.
   for (const arm of [arms.candidate, arms.baseline]) if (arm.kind === "faulty") return { ...arm, warnings };
   if (arms.baseline.kind === "faulty" || arms.candidate.kind === "faulty")
     throw new RangeError("a faulty arm was passed on");
-  const [b, c] = [arms.baseline.arm, arms.candidate.arm];
-  const fault = mismatch(metric, b.samples, c.samples);
+  const kept = { baseline: arms.baseline.arm, candidate: arms.candidate.arm };
+  const [b, c] = atOneStep(kept.baseline, kept.candidate);
+  const fault = mismatch(metric, b, c);
   if (fault !== null) return { kind: "faulty", finding: "invalid", ...fault, warnings };
-  if (b.samples.shape !== "histogram" || c.samples.shape !== "histogram") {
-    return { kind: "clean", baseline: b, candidate: c, warnings };
+  if (b.shape !== "histogram" || c.shape !== "histogram") {
+    return { kind: "clean", baseline: b, candidate: c, kept, warnings };
   }
-  const aligned = alignHistograms(b.samples, c.samples);
+  const aligned = alignHistograms(b, c);
   if (aligned === null) {
-    const text = `${metric.name}: the histograms have no buckets in common that could tell values apart (baseline ${edgesText(b.samples)}; candidate ${edgesText(c.samples)})`;
+    const text = `${metric.name}: the histograms have no buckets in common that could tell values apart (baseline ${edgesText(b)}; candidate ${edgesText(c)})`;
     return { kind: "faulty", finding: "invalid", code: "bucket_mismatch", text, warnings };
   }
-  if (aligned.candidate !== c.samples || aligned.baseline !== b.samples) {
+  if (aligned.candidate !== c || aligned.baseline !== b) {
     warnings.push(
       `the arms have different buckets; they are compared on the ${aligned.baseline.upperEdges.length} that both have`,
     );
   }
   return {
     kind: "clean",
-    baseline: { ...b, samples: aligned.baseline },
-    candidate: { ...c, samples: aligned.candidate },
+    baseline: { ...b, ...aligned.baseline },
+    candidate: { ...c, ...aligned.candidate },
+    kept,
     warnings,
   };
 }
 
+/** Of a long run one arm may hold longer steps than the other. */
+function atOneStep(baseline: ArmState, candidate: ArmState): [ArmState, ArmState] {
+  if (baseline.shape === "units" || candidate.shape === "units") return [baseline, candidate];
+  const longest = Math.max(baseline.stepSeconds, candidate.stepSeconds);
+  const bring = <T extends Exclude<ArmState, UnitsState>>(arm: T): T =>
+    arm.stepSeconds === longest || arm.stepSeconds === 0 ? arm : coarsened(arm, longest);
+  return [bring(baseline), bring(candidate)];
+}
+
 type CleanedArm =
-  | { readonly kind: "clean"; readonly arm: CleanArm; readonly warnings: readonly string[] }
+  | { readonly kind: "clean"; readonly arm: ArmState; readonly warnings: readonly string[] }
   | {
       readonly kind: "faulty";
       readonly finding: "no_data" | "invalid" | "source_error";
@@ -93,7 +90,13 @@ type CleanedArm =
       readonly warnings: readonly string[];
     };
 
-function cleanArm(name: "baseline" | "candidate", arm: ArmAnswer, metric: Metric): CleanedArm {
+function cleanArm(
+  name: "baseline" | "candidate",
+  arm: ArmAnswer,
+  metric: Metric,
+  before: ArmState | null,
+  accumulation: Accumulation,
+): CleanedArm {
   if (arm.kind === "error") {
     return {
       kind: "faulty",
@@ -103,41 +106,45 @@ function cleanArm(name: "baseline" | "candidate", arm: ArmAnswer, metric: Metric
       warnings: [],
     };
   }
+  if (arm.kind === "unchanged") {
+    if (before === null) throw new RangeError("an arm that was never asked cannot be unchanged");
+    return { kind: "clean", arm: before, warnings: [] };
+  }
   const { samples, faults, warnings: sourceWarnings } = arm.answer;
   const warnings = sourceWarnings.map((text) => `${name}: ${text}`);
   for (const { kind, count, example } of faults) {
     if (kind === "counter_reset")
       warnings.push(`${name}: ${count} steps are left out because a counter was reset in them (first ${example})`);
   }
-  const rows = sampleSize(samples);
+  const invalid = (text: string, code: ReasonCode = "invalid"): CleanedArm => ({
+    kind: "faulty",
+    finding: "invalid",
+    code,
+    text: `${metric.name}: ${text}`,
+    warnings,
+  });
+  const { slice } = accumulation;
+  if (slice !== null && slice.followUp > 0 && isTimeless(samples))
+    return invalid(`the ${name} has no times, and plan.followUp needs the time of every row`);
   const impossible = impossibleValues(samples, metric);
-  if (impossible !== null) {
-    return {
-      kind: "faulty",
-      finding: "invalid",
-      code: "invalid",
-      text: `${metric.name}: ${impossible.count} of ${rows} rows of the ${name} ${impossible.what}`,
-      warnings,
-    };
+  if (impossible !== null)
+    return invalid(`${impossible.count} of ${sampleSize(samples)} rows of the ${name} ${impossible.what}`);
+  if (before !== null && !isContinuation(before, samples)) {
+    return samples.shape === "histogram" && before.shape === "histogram"
+      ? invalid(`the buckets of the ${name} changed between two looks`, "bucket_mismatch")
+      : invalid(`the ${name} came as ${before.shape} at the looks before and as ${samples.shape} now`);
   }
-  const unusable = faults.filter(({ kind }) => kind !== "counter_reset");
-  const invalid = unusable.reduce((sum, { count }) => sum + count, 0);
-  const total = rows + invalid;
-  if (invalid > metric.maxInvalidFraction * total) {
-    return {
-      kind: "faulty",
-      finding: "invalid",
-      code: "invalid",
-      text: `${metric.name}: ${invalid} of ${total} rows of the ${name} are not usable values (${describe(unusable)})`,
-      warnings,
-    };
-  }
-  if (invalid > 0)
+  const all = accumulate(before, arm.answer, metric, accumulation);
+  const total = all.rows + all.invalid;
+  if (all.invalid > metric.maxInvalidFraction * total)
+    return invalid(`${all.invalid} of ${total} rows of the ${name} are not usable values (${describe(all.faults)})`);
+  if (all.invalid > 0)
     warnings.push(
-      `${name}: ${invalid} of ${total} rows (${formatPercent(invalid / total)}) are left out: ${describe(unusable)}`,
+      `${name}: ${all.invalid} of ${total} rows (${formatPercent(all.invalid / total)}) are left out: ${describe(all.faults)}`,
     );
-  if (rows === 0 || isIdle(samples)) {
-    const what = rows === 0 ? "has no data" : "had no traffic";
+  const empty = all.shape === "units" ? all.values.length === 0 : all.at.length === 0;
+  if (empty || isIdle(all)) {
+    const what = empty ? "has no data" : "had no traffic";
     return {
       kind: "faulty",
       finding: "no_data",
@@ -146,24 +153,13 @@ function cleanArm(name: "baseline" | "candidate", arm: ArmAnswer, metric: Metric
       warnings,
     };
   }
-  return {
-    kind: "clean",
-    arm: {
-      samples:
-        samples.shape === "samples"
-          ? { shape: "units", values: sortSample(toUnitValues(samples, metric.perUnit), name) }
-          : samples,
-      rows,
-      invalid,
-    },
-    warnings,
-  };
+  return { kind: "clean", arm: all, warnings };
 }
 
 /** Counters that stood still. */
-function isIdle(samples: Samples): boolean {
-  if (samples.shape === "counts") return samples.exposure.every((exposure) => exposure === 0);
-  return samples.shape === "histogram" && samples.counts.every((count) => count === 0);
+function isIdle(arm: ArmState): boolean {
+  if (arm.shape === "counts") return arm.exposure.every((exposure) => exposure === 0);
+  return arm.shape === "histogram" && arm.counts.every((count) => count === 0);
 }
 
 /** Values that this kind of metric cannot have. One of them means that the query measures something else, so no fraction of them is tolerated. */
@@ -196,15 +192,11 @@ function impossibleValues(samples: Samples, { kind, scale }: Metric): { count: n
   return { count, what: `${what}, first ${first}` };
 }
 
-function describe(faults: readonly ValueFault[]): string {
+function describe(faults: ArmState["faults"]): string {
   return faults.map(({ kind, count, example }) => `${count} ${kind.replaceAll("_", " ")}, first ${example}`).join("; ");
 }
 
-function mismatch(
-  metric: Metric,
-  baseline: CleanSamples,
-  candidate: CleanSamples,
-): { code: ReasonCode; text: string } | null {
+function mismatch(metric: Metric, baseline: ArmState, candidate: ArmState): { code: ReasonCode; text: string } | null {
   if (baseline.shape !== candidate.shape) {
     return {
       code: "invalid",
@@ -228,12 +220,12 @@ function mismatch(
   return null;
 }
 
-function edgesText({ upperEdges }: Histogram): string {
+function edgesText({ upperEdges }: HistogramState): string {
   const shown = Array.from(upperEdges.slice(0, 5), String).join(", ");
   return upperEdges.length > 5 ? `${shown}, … ${upperEdges.length} in all` : shown;
 }
 
-function rangeOf(samples: UnitValues | Series): { low: number; middle: number; high: number } {
+function rangeOf(samples: UnitsState | SeriesState): { low: number; middle: number; high: number } {
   const sorted = samples.shape === "units" ? samples.values : sortSample(samples.values, "values");
   const at = (index: number): number => sorted[index] ?? 0;
   return { low: at(0), middle: at(Math.floor((sorted.length - 1) / 2)), high: at(sorted.length - 1) };

@@ -1,24 +1,38 @@
 import type { Analysis } from "../model/analysis.ts";
-import type { Finding, LimitFinding, Reason, ReasonCode, Verdict } from "../model/finding.ts";
+import type { Decision, Finding, LimitFinding, Reason, ReasonCode } from "../model/finding.ts";
 import { describeEffect, describeLimit } from "./words.ts";
 
-/** A verdict and why. */
+/** What a look decides, and why. */
 export interface Decided {
-  readonly verdict: Verdict;
+  readonly decision: Decision;
   readonly reasons: readonly Reason[];
 }
 
+/** Where the look stands, and what is wrong with the run as a whole. */
+export interface Circumstances {
+  /** No look comes after this one. */
+  readonly final: boolean;
+  /** The shortest time before a promotion has passed. */
+  readonly longEnough: boolean;
+  /** Alarms about the run itself: arms identical, sample ratio, units in both arms, baseline unhealthy. */
+  readonly alarms: readonly Reason[];
+}
+
 /**
- * The rule of a run that looks once, in its order. The first step that speaks decides:
+ * The rule of one look, in its order. The first step that speaks decides:
  *
  * 0. emergency: a critical metric proven catastrophic, or a critical limit proven breached, rolls back whatever else is in doubt;
- * 1. faulty metrics are neither safe nor worse, the others still decide;
+ * 1. an alarm about the run itself pauses; faulty metrics are neither safe nor worse, the others still decide;
  * 2. a critical metric worse rolls back;
  * 3. a required metric worse or beyond its limit rolls back, or pauses under `critical-only`;
  * 4. every critical and required metric safe, every limit held, nothing in the way: promote;
- * 5. otherwise pause, with everything that stands in the way.
+ * 5. otherwise more evidence is needed: continue, and at the end pause, with everything that stands in the way.
  */
-export function decide({ policy }: Analysis, findings: readonly Finding[]): Decided {
+export function decide(
+  { policy, superiority }: Analysis,
+  findings: readonly Finding[],
+  { final, longEnough, alarms }: Circumstances,
+): Decided {
   const deciding = findings.filter(({ tier }) => tier !== "advisory");
   const critical = deciding.filter(({ tier }) => tier === "critical");
   const required = deciding.filter(({ tier }) => tier === "required");
@@ -29,28 +43,51 @@ export function decide({ policy }: Analysis, findings: readonly Finding[]): Deci
   ];
   if (emergency.length > 0)
     return {
-      verdict: "rollback",
+      decision: "rollback",
       reasons: [...emergency, ...critical.filter(isWorse).map((finding) => worse(finding, "critical_metric_worse"))],
     };
+
+  if (alarms.length > 0) return { decision: "pause", reasons: alarms };
 
   const harmed = critical.filter(isWorse).map((finding) => worse(finding, "critical_metric_worse"));
   const alsoHarmed = [
     ...required.filter(isWorse).map((finding) => worse(finding, "required_metric_worse")),
     ...required.flatMap((finding) => breaches(finding, "required_limit_breached")),
   ];
-  if (harmed.length > 0) return { verdict: "rollback", reasons: [...harmed, ...(policy === "any" ? alsoHarmed : [])] };
-  if (alsoHarmed.length > 0 && policy === "any") return { verdict: "rollback", reasons: alsoHarmed };
+  if (harmed.length > 0) return { decision: "rollback", reasons: [...harmed, ...(policy === "any" ? alsoHarmed : [])] };
+  if (alsoHarmed.length > 0 && policy === "any") return { decision: "rollback", reasons: alsoHarmed };
 
   const obstacles = [
     ...alsoHarmed.map((reason): Reason => ({ ...reason, code: "worse_under_critical_only" })),
     ...deciding.flatMap(obstaclesOf),
+    ...deciding.flatMap((finding) => (superiority.includes(finding.metric) ? unlessBetter(finding) : [])),
   ];
-  if (obstacles.length > 0) return { verdict: "pause", reasons: obstacles };
+  // Under critical-only a required metric that is worse ends the run: no later look could promote it.
+  if (alsoHarmed.length > 0) return { decision: "pause", reasons: obstacles };
+  if (obstacles.length > 0) return { decision: final ? "pause" : "continue", reasons: obstacles };
+  if (!longEnough)
+    return {
+      decision: final ? "pause" : "continue",
+      reasons: [
+        { code: "too_early", metric: null, text: "every metric is safe, but the shortest duration has not passed" },
+      ],
+    };
   const names = deciding.map(({ metric }) => metric).join(", ");
   return {
-    verdict: "promote",
+    decision: "promote",
     reasons: [{ code: "all_safe", metric: null, text: `every critical and required metric is safe: ${names}` }],
   };
+}
+
+function unlessBetter(finding: Finding): Reason[] {
+  if (finding.finding !== "safe") return [];
+  return [
+    {
+      code: "not_better",
+      metric: finding.metric,
+      text: `${finding.metric} is safe but not proven better: ${describeEffect(finding)}`,
+    },
+  ];
 }
 
 function isWorse({ finding }: Finding): boolean {

@@ -3,9 +3,14 @@ import { canonicalJson } from "../model/canonical.ts";
 import type { Samples } from "../model/samples.ts";
 import type { ArmAnswer, Gathered } from "./gathered.ts";
 
-/** Identifies everything that was judged: the same digest, analysis and engine give the same report. */
-export function digestEvidence(gathered: readonly Gathered[]): string {
+/**
+ * Identifies everything that was judged so far: the same digest, analysis and engine give the same report.
+ *
+ * @param before  the digest of the look before; null at the first.
+ */
+export function digestEvidence(before: string | null, gathered: readonly Gathered[]): string {
   const hash = createHash("sha256");
+  if (before !== null) hash.update(`${before}\n`);
   for (const { metric, baseline, candidate } of gathered) {
     hash.update(`${metric.name}\n`);
     for (const arm of [baseline, candidate]) updateArm(hash, arm);
@@ -18,6 +23,7 @@ function updateArm(hash: ReturnType<typeof createHash>, arm: ArmAnswer): void {
     hash.update(`${arm.code}\n`);
     return;
   }
+  if (arm.kind === "unchanged") return;
   const { samples, faults, warnings } = arm.answer;
   hash.update(canonicalJson({ faults, warnings, shape: samples.shape, ...namesOf(samples) }));
   for (const column of columnsOf(samples)) {

@@ -23,6 +23,8 @@ export interface Evidence {
   bounds(alphaLower: number, alphaUpper: number): { readonly lower: number | null; readonly upper: number | null };
   /** Independent units that would say as much. */
   readonly effectiveUnits: { readonly baseline: number; readonly candidate: number };
+  /** Grows as 1 / variance: what correlates one look with the next. Counted, not estimated, so that it never shrinks. */
+  readonly information: number;
   /** Why this evidence must not promote, or null. */
   readonly promotionBar: string | null;
   /** Why this evidence must not roll back, or null: asymptotic evidence of too few units proves nothing. */
@@ -48,6 +50,11 @@ export function differenceOf(level: Level): number {
   if (level.kind === "none") return 0;
   if (level.tolerance.absolute === null) throw new RangeError("a relative tolerance is no difference");
   return level.direction * level.tolerance.absolute;
+}
+
+/** What two arms of independent units tell together: half the units when both have as many. */
+export function informationOf(baseline: number, candidate: number): number {
+  return (baseline * candidate) / (baseline + candidate);
 }
 
 /** JSON knows no infinity: an open side is null. */

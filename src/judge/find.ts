@@ -1,29 +1,53 @@
 import type { Analysis, Metric } from "../model/analysis.ts";
 import type { Tolerance } from "../model/amount.ts";
+import type { MetricState } from "../model/look-state.ts";
 import type { ComponentFinding, Finding, Reason } from "../model/finding.ts";
 import { normalQuantileUpper } from "../stats/distributions/normal.ts";
 import { provenSides, sharesOf } from "./budget.ts";
+import type { Accumulation } from "./accumulate.ts";
+import { distanceBetween, openClaims, type ClaimBook, type ClaimClock } from "./claim.ts";
 import { clean } from "./clean.ts";
 import { describeArm } from "./describe.ts";
 import { NONE, type Evidence, type Level } from "./evidence.ts";
 import { formatCount, formatNumber, formatP } from "./format.ts";
 import type { Gathered } from "./gathered.ts";
 import { judgeLimits } from "./limits.ts";
-import { evidenceOf, MIN_UNITS_EVER } from "./metric-evidence.ts";
+import { evidenceOf, isEnough, MIN_UNITS_EVER } from "./metric-evidence.ts";
+import { SHAPE_ALPHA } from "./shape-change.ts";
+
+/** Which look this is, and what the looks before left behind of the metric. */
+export interface FindContext {
+  readonly clock: ClaimClock;
+  readonly accumulation: Accumulation;
+  readonly before: MetricState | null;
+  /** False leaves out what no decision needs: intervals, named tests, summaries of the arms. */
+  readonly detail: boolean;
+}
+
+export interface Found {
+  readonly finding: Finding;
+  /** What the next look continues from: as before, where the metric was faulty. */
+  readonly kept: Pick<MetricState, "baseline" | "candidate" | "claims">;
+}
+
+const NOTHING_YET: Found["kept"] = { baseline: null, candidate: null, claims: {} };
 
 /** What one look says about one metric. */
-export function find(gathered: Gathered, analysis: Analysis): Finding {
+export function find(gathered: Gathered, analysis: Analysis, context: FindContext): Found {
   const { metric } = gathered;
-  const cleaned = clean(gathered);
+  const { before, clock, detail } = context;
+  const cleaned = clean(gathered, before, context.accumulation);
   if (cleaned.kind === "faulty") {
-    return {
+    const finding: Finding = {
       ...blank(metric),
       finding: cleaned.finding,
       reasons: [{ code: cleaned.code, metric: metric.name, text: cleaned.text }],
       warnings: [...cleaned.warnings],
     };
+    return { finding, kept: before ?? NOTHING_YET };
   }
-  const { baseline, candidate, warnings } = cleaned;
+  const { baseline, candidate, kept, warnings } = cleaned;
+  const book = openClaims(before?.claims ?? {}, clock, detail);
   const evidence = evidenceOf(metric, baseline, candidate, analysis);
   const shares = sharesOf(
     metric,
@@ -33,16 +57,15 @@ export function find(gathered: Gathered, analysis: Analysis): Finding {
   );
   const alphaSafe = analysis.budgets.promote;
   const components = evidence.components.map((one) =>
-    judgeComponent(one, metric, shares.component[one.component], alphaSafe),
+    judgeComponent(one, metric, shares.component[one.component], alphaSafe, book, detail),
   );
-  const limits = judgeLimits(metric, baseline, candidate, shares.limit, alphaSafe);
+  const limits = judgeLimits(metric, baseline, candidate, shares.limit, alphaSafe, book);
   const reasons: Reason[] = [];
   const say = (code: Reason["code"], text: string) =>
     void reasons.push({ code, metric: metric.name, text: `${metric.name}: ${text}` });
 
   if (evidence.untestable !== null) say("not_testable", evidence.untestable);
-  const fewest = Math.min(evidence.units.baseline, evidence.units.candidate);
-  const tooFew = baseline.samples.shape === "units" && fewest < MIN_UNITS_EVER;
+  const tooFew = baseline.shape === "units" && !isEnough(evidence.units.baseline, evidence.units.candidate);
   if (tooFew)
     say(
       "too_few_units",
@@ -53,40 +76,62 @@ export function find(gathered: Gathered, analysis: Analysis): Finding {
   )) {
     if (!tooFew) say(/fewer than|worth/.test(bar) ? "too_few_units" : "not_testable", bar);
   }
-  if (evidence.shape !== null) {
-    const { statistic, p, location } = evidence.shape;
+  const harmed = !tooFew && components.some((component) => component.worse);
+  const conflicting = harmed && components.some((component) => component.gained);
+  if (conflicting) {
+    const named = (wanted: "worse" | "gained") =>
+      components
+        .filter((one) => one[wanted])
+        .map(({ component }) => component)
+        .join(" and ");
     say(
-      "shape_changed",
-      `the distribution moved towards worse beyond the margin: ${formatNumber(100 * statistic)}% of the values have crossed ${formatNumber(location)} (Kolmogorov–Smirnov, p ${formatP(p)})`,
+      "conflicting",
+      `its ${named("worse")} is proven worse and its ${named("gained")} better; a person has to weigh that`,
     );
   }
-  const worse = !tooFew && components.some((component) => component.worse);
+  const worse = harmed && !conflicting;
   // What has limits and nothing to compare, such as an instant query, is safe by its limits.
   const limitsOnly = components.length === 0 && evidence.untestable === null;
   const safe =
+    !conflicting &&
     !tooFew &&
     (limitsOnly
       ? limits.every(({ state }) => state === "holds")
       : components.length > 0 && components.every((component) => component.safe));
   const better = safe && !limitsOnly && components.every((component) => component.better);
+  // Only a promotion asks for the shape.
+  const shape = detail || safe ? evidence.shape(shapeLevel(clock)) : null;
+  if (shape !== null) {
+    const { statistic, p, location } = shape;
+    say(
+      "shape_changed",
+      `the distribution moved towards worse beyond the margin: ${formatNumber(100 * statistic)}% of the values have crossed ${formatNumber(location)} (Kolmogorov–Smirnov, p ${formatP(p)})`,
+    );
+  }
   const decisive = decisiveComponent(components);
-  return {
+  const finding: Finding = {
     ...blank(metric),
     finding: worse ? "worse" : better ? "better" : safe ? "safe" : "unclear",
-    shape: baseline.samples.shape === "units" ? "samples" : baseline.samples.shape,
+    shape: baseline.shape === "units" ? "samples" : baseline.shape,
     effect: decisive?.effect ?? null,
     components,
     limits,
-    tests: [...evidence.tests],
+    tests: detail ? [...evidence.tests()] : [],
     units: evidence.units,
     effectiveUnits: evidence.components[0]?.effectiveUnits ?? evidence.units,
-    arms: { baseline: describeArm(baseline, metric), candidate: describeArm(candidate, metric) },
+    arms: detail ? { baseline: describeArm(baseline, metric), candidate: describeArm(candidate, metric) } : null,
     confidence: confidenceOf(components, limits, tooFew),
     reasons,
-    blocksPromotion: evidence.shape !== null || evidence.untestable !== null,
-    warnings: [...warnings],
-    forecast: forecastOf(evidence.units, components, metric.worse),
+    blocksPromotion: shape !== null || evidence.untestable !== null,
+    warnings: [...warnings, ...evidence.warnings],
+    forecast: detail ? forecastOf(evidence.units, components, metric.worse) : null,
   };
+  return { finding, kept: { ...kept, claims: book.states } };
+}
+
+/** A harmless change of shape may block a promotion this often over all planned looks; without an end, by a union bound over looks. */
+function shapeLevel({ mode, look, looksPlanned }: ClaimClock): number {
+  return mode === "continuous" ? (SHAPE_ALPHA * 6) / (Math.PI * look) ** 2 : SHAPE_ALPHA / looksPlanned;
 }
 
 function blank({ name, kind, tier, unit, measurementUnit }: Metric): Finding {
@@ -114,7 +159,14 @@ function blank({ name, kind, tier, unit, measurementUnit }: Metric): Finding {
 }
 
 /** One component against both budgets. Orientation happens here and nowhere else. */
-function judgeComponent(evidence: Evidence, metric: Metric, alphaWorse: number, alphaSafe: number): ComponentFinding {
+function judgeComponent(
+  evidence: Evidence,
+  metric: Metric,
+  alphaWorse: number,
+  alphaSafe: number,
+  book: ClaimBook,
+  detail: boolean,
+): ComponentFinding {
   const tolerances = tolerancesOf(evidence, metric);
   const { worse: direction } = metric;
   const level = (tolerance: Tolerance, side: 1 | -1): Level => ({ kind: "tolerance", tolerance, direction: side });
@@ -136,21 +188,58 @@ function judgeComponent(evidence: Evidence, metric: Metric, alphaWorse: number, 
     return direction === "higher" ? up : direction === "lower" ? down : up || down;
   };
 
+  const reachesBetter = (tolerance: Tolerance): boolean =>
+    direction === "higher"
+      ? evidence.estimate <= evidence.place(level(tolerance, -1))
+      : evidence.estimate >= evidence.place(level(tolerance, 1));
+  const { component, information } = evidence;
+  const side = direction === "lower" ? -1 : 1;
   const pWorse = pHarmBeyond(() => NONE);
   const pUnsafe = pInside(tolerances.margin);
-  const safe = evidence.promotionBar === null && pUnsafe <= alphaSafe;
-  const beyond = metric.strict ? pHarmBeyond((side) => level(tolerances.margin, side)) : pWorse;
-  const worse = evidence.rollbackBar === null && beyond <= alphaWorse && reaches(tolerances.guard) && !safe;
+  const beyond = metric.strict ? pHarmBeyond((one) => level(tolerances.margin, one)) : pWorse;
+  const tailsAt = (at: Level) => ({ above: evidence.above(at), below: evidence.below(at) });
+  const distance = distanceBetween(tailsAt(NONE), tailsAt(level(tolerances.margin, side)));
+  const harm = book.test(`${component}:worse`, {
+    p: beyond,
+    alpha: alphaWorse,
+    spending: "harm",
+    bar: evidence.rollbackBar,
+    information,
+    distance,
+  });
+  const safety = { alpha: alphaSafe, spending: "safety", bar: evidence.promotionBar, information, distance } as const;
+  const inside = book.test(`${component}:safe`, { p: pUnsafe, ...safety });
+  // What was proven at an earlier look stays proven, unless the estimate itself has left the margin since.
+  const safe = inside.since !== null && evidence.promotionBar === null && !reaches(tolerances.margin);
+  const worse = harm.proven && !safe && reaches(tolerances.guard);
   const pBetter = direction === "higher" ? evidence.below(NONE) : direction === "lower" ? evidence.above(NONE) : 1;
+  const better = safe && book.test(`${component}:better`, { p: pBetter, ...safety }).since !== null;
+  // Better by as much as would be worse, proven as well: another component may not roll back over that, nor this one promote over the other.
+  const opposite =
+    direction !== "either" &&
+    book.test(`${component}:gained`, {
+      p: pBetter,
+      alpha: alphaWorse,
+      spending: "harm",
+      bar: evidence.rollbackBar,
+      information,
+      distance,
+    });
+  const gained = opposite !== false && opposite.proven && reachesBetter(tolerances.guard);
   const { catastrophic } = tolerances;
-  const side = direction === "lower" ? -1 : 1;
-  const [alphaLower, alphaUpper] = alphasOfBounds(direction, alphaWorse, alphaSafe);
+  const bounds = (): { lower: number | null; upper: number | null } => {
+    // A look that was not tested shows the interval of the whole budget.
+    const shown = (level: number | null, budget: number) =>
+      Math.max(level === null || level === 0 ? budget : level, LEAST_SHOWN);
+    const [lower, upper] = alphasOfBounds(direction, shown(harm.level, alphaWorse), shown(inside.level, alphaSafe));
+    return evidence.bounds(lower, upper);
+  };
   return {
-    component: evidence.component,
+    component,
     method: evidence.method,
     effect: {
-      estimate: evidence.estimate,
-      ...evidence.bounds(alphaLower, alphaUpper),
+      estimate: worse || detail ? evidence.estimate : 0,
+      ...(detail ? bounds() : { lower: null, upper: null }),
       scale: evidence.scale,
       margin: Math.abs(evidence.place(level(tolerances.margin, side))),
     },
@@ -159,12 +248,19 @@ function judgeComponent(evidence: Evidence, metric: Metric, alphaWorse: number, 
     pUnsafe,
     alphaWorse,
     alphaSafe,
+    levelWorse: harm.level,
+    levelSafe: inside.level,
+    safeSince: inside.since,
     worse,
     safe,
-    better: safe && pBetter <= alphaSafe,
-    catastrophic: worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= alphaWorse,
+    better,
+    gained,
+    catastrophic: worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= (harm.level ?? 0),
   };
 }
+
+/** Early boundaries lie where 1 - level is 1 to a double; the interval of this level is as wide as anybody needs. */
+const LEAST_SHOWN = 1e-15;
 
 /** The tail has a margin of its own; everything else shares the metric's. */
 function tolerancesOf(

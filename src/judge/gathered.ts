@@ -5,7 +5,9 @@ import type { Answer } from "../model/samples.ts";
 /** What a source gave for one arm of one metric: an answer, or why there is none. */
 export type ArmAnswer =
   | { readonly kind: "answer"; readonly answer: Answer }
-  | { readonly kind: "error"; readonly code: ErrorCode; readonly detail: string };
+  | { readonly kind: "error"; readonly code: ErrorCode; readonly detail: string }
+  /** No time has passed since the last answer, so nothing was asked. */
+  | { readonly kind: "unchanged" };
 
 /** Both arms of one metric, ready to be judged. */
 export interface Gathered {

@@ -260,6 +260,7 @@ function movedEvidence(
       };
     },
     effectiveUnits: { baseline: arms.at.length, candidate: arms.at.length },
+    information: arms.at.length,
     ...bars,
   };
 }

@@ -1,29 +1,81 @@
 import type { Finding } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
-import type { LookState, Report, Run } from "../model/run.ts";
+import type { ArmState, LookState, MetricState } from "../model/look-state.ts";
+import type { Report, Run } from "../model/run.ts";
+import { isTimeless } from "../model/samples.ts";
 import type { Instant } from "../model/time.ts";
+import type { Accumulation } from "./accumulate.ts";
+import type { ClaimClock } from "./claim.ts";
+import { clockOf, type Clock } from "./clock.ts";
 import { decide } from "./decide.ts";
 import { digestEvidence } from "./evidence-digest.ts";
 import { find } from "./find.ts";
 import type { Gathered } from "./gathered.ts";
+import { metricDoubts, nextSampleRatio, runAlarms, staleArm, type MetricArms } from "./integrity.ts";
 import { summarize } from "./words.ts";
 
 /** What a look comes to: the report for people and callers, the state for the next look. */
 export interface Judged {
   readonly report: Report;
   readonly state: LookState;
+  /** When the next look is due; null when this one decided. */
+  readonly nextAt: Instant | null;
 }
 
 /**
- * From samples to a verdict. Pure: the same input gives the same report, byte for byte.
+ * From samples to a decision. Pure: the same input gives the same report, byte for byte.
  *
- * @param now  the time of the look; it stands in the report and decides nothing.
+ * @param gathered  what has come in since the last look, for every metric of the analysis in its order.
+ * @param now       the time of the look: with the run's window it says how much of the plan has passed.
+ * @param options   `detail` false leaves out what no decision needs, for replays of thousands of runs; `keepState` keeps what a next look would need even after a
+ *                  verdict.
  */
-export function judge(run: Run, gathered: readonly Gathered[], previous: LookState | null, now: Instant): Judged {
+export function judge(
+  run: Run,
+  gathered: readonly Gathered[],
+  previous: LookState | null,
+  now: Instant,
+  { detail = true, keepState = false }: { readonly detail?: boolean; readonly keepState?: boolean } = {},
+): Judged {
   const { analysis } = run;
-  const findings = gathered.map((one) => find(one, analysis));
-  const decided = decide(analysis, findings);
+  const clock = clockOf(run, now);
   const n = (previous?.looks ?? 0) + 1;
+  const claimClock = toClaimClock(run, clock, n);
+  const metrics: Record<string, MetricState> = {};
+  const arms: MetricArms[] = [];
+  const findings = gathered.map((one): Finding => {
+    const { metric } = one;
+    const before = previous?.metrics[metric.name] ?? null;
+    const timeless = asksForAll(one) || (before?.timeless === true && one.baseline.kind !== "answer");
+    const { finding, kept } = find(one, analysis, {
+      clock: claimClock,
+      accumulation: accumulationOf(clock, analysis.plan, timeless ? null : (before?.gatheredUpTo ?? null)),
+      before: before !== null && timeless ? { ...before, baseline: null, candidate: null } : before,
+      detail,
+    });
+    const faulty = finding.finding === "no_data" || finding.finding === "invalid" || finding.finding === "source_error";
+    const edge = kept.baseline === null || isByRow(kept.baseline) ? clock?.entryEdge : clock?.edge;
+    metrics[metric.name] = faulty
+      ? { ...(before ?? NOTHING_GATHERED), timeless }
+      : { gatheredUpTo: edge ?? null, timeless, ...kept };
+    if (faulty || kept.baseline === null || kept.candidate === null) return finding;
+    const own: MetricArms = { metric, baseline: kept.baseline, candidate: kept.candidate };
+    arms.push(own);
+    const stale = clock === null ? null : staleArm(own, clock);
+    if (stale !== null) return { ...finding, finding: "invalid", reasons: [stale, ...finding.reasons] };
+    const doubts = metricDoubts(own);
+    return doubts.length === 0
+      ? finding
+      : { ...finding, reasons: [...finding.reasons, ...doubts], blocksPromotion: true };
+  });
+  const sampleRatio = nextSampleRatio(previous?.sampleRatio ?? null, arms, analysis);
+  const decided = decide(analysis, findings, {
+    final: clock?.final ?? true,
+    longEnough: clock === null || clock.edge - clock.from >= analysis.plan.minDurationSeconds,
+    alarms: runAlarms(arms, findings, sampleRatio, analysis, claimClock.mode === "once"),
+  });
+  const digest = detail ? digestEvidence(previous?.digest ?? null, gathered) : (previous?.digest ?? "");
+  const verdict = decided.decision === "continue" ? null : decided.decision;
   const report: Report = {
     apiVersion: "touchstone/v1",
     kind: "Report",
@@ -34,18 +86,58 @@ export function judge(run: Run, gathered: readonly Gathered[], previous: LookSta
     window: run.window,
     rollout: run.rollout,
     look: { n, at: now },
-    decision: decided.verdict,
-    verdict: decided.verdict,
-    summary: summarize(decided, findings),
+    decision: decided.decision,
+    verdict,
+    summary: detail ? summarize(decided, findings) : decided.decision,
     reasons: [...decided.reasons],
     findings,
     ...scoreOf(findings),
     budgets: analysis.budgets,
-    rollbackTarget: decided.verdict === "rollback" ? { label: run.baseline.label } : null,
-    evidence: { digest: digestEvidence(gathered), engine: ENGINE },
+    rollbackTarget: verdict === "rollback" ? { label: run.baseline.label } : null,
+    evidence: { digest, engine: ENGINE },
   };
-  return { report, state: { v: 1, looks: n } };
+  return {
+    report,
+    // After a verdict nobody continues.
+    state: { v: 2, looks: n, metrics: verdict === null || keepState ? metrics : {}, digest, sampleRatio },
+    nextAt: verdict === null ? (clock?.nextAt ?? null) : null,
+  };
 }
+
+function toClaimClock({ analysis: { plan } }: Run, clock: Clock | null, look: number): ClaimClock {
+  if (clock === null) return { mode: "once", fraction: 1, look, looksPlanned: 1 };
+  const looksPlanned = plan.mode === "once" ? 1 : Math.ceil((clock.end - clock.from) / plan.everySeconds);
+  return { mode: plan.mode, fraction: clock.fraction, look, looksPlanned };
+}
+
+/** A look at a run with many takes in what is new; one look alone takes all that the source gives for the window. */
+function accumulationOf(
+  clock: Clock | null,
+  { mode, followUpSeconds, stepSeconds }: Run["analysis"]["plan"],
+  from: number | null,
+): Accumulation {
+  if (clock === null || mode === "once") return { slice: null, compact: false, stepSeconds };
+  const slice = { from: from ?? clock.from, to: clock.entryEdge, followUp: followUpSeconds, edge: clock.edge };
+  return { slice, compact: true, stepSeconds };
+}
+
+function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
+  if (metric.query.instant !== undefined) return true;
+  return [baseline, candidate].some((arm) => arm.kind === "answer" && isTimeless(arm.answer.samples));
+}
+
+/** Rows with times of their own enter with their units; steps when they end. */
+function isByRow(arm: ArmState): boolean {
+  return arm.shape === "units" || (arm.shape === "counts" && arm.stepSeconds === 0);
+}
+
+const NOTHING_GATHERED: MetricState = {
+  gatheredUpTo: null,
+  timeless: false,
+  baseline: null,
+  candidate: null,
+  claims: {},
+};
 
 const TIER_WEIGHTS: Readonly<Record<Finding["tier"], number>> = { critical: 3, required: 1, advisory: 0 };
 

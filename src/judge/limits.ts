@@ -6,7 +6,8 @@ import { longRunVariance } from "../stats/long-run-variance.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { meanThreshold, proportionThreshold, quantileThreshold } from "../stats/threshold.ts";
 import { meanOf, quantileOf } from "./describe.ts";
-import type { CleanArm, CleanSamples } from "./clean.ts";
+import type { ArmState } from "../model/look-state.ts";
+import type { Claim, ClaimBook, Tested } from "./claim.ts";
 import { finiteOrNull } from "./evidence.ts";
 import { edgesOf, stepsOf, totalOfSteps } from "./histogram-evidence.ts";
 import { totalOf } from "./step-evidence.ts";
@@ -27,18 +28,34 @@ interface LimitTest {
  */
 export function judgeLimits(
   metric: Metric,
-  baseline: CleanArm,
-  candidate: CleanArm,
+  baseline: ArmState,
+  candidate: ArmState,
   alphaBreached: number,
   alphaHolds: number,
+  book: ClaimBook,
 ): LimitFinding[] {
   return metric.limits.flatMap((limit) =>
     (["max", "min"] as const).flatMap((side) => {
       const level = limit[side];
       if (level === null) return [];
-      const own = testLimit(candidate.samples, limit.statistic, side, level, metric);
-      const other = testLimit(baseline.samples, limit.statistic, side, level, metric);
-      return [toFinding(limit, side, level, own, other, alphaBreached, alphaHolds)];
+      const own = testLimit(candidate, limit.statistic, side, level, metric);
+      const other = testLimit(baseline, limit.statistic, side, level, metric);
+      const claim = (p: number, alpha: number, spending: Claim["spending"]): Claim => ({
+        p,
+        alpha,
+        spending,
+        bar: null,
+        information: sizeOf(candidate),
+        distance: null,
+      });
+      const key = `${limit.statistic}:${side}`;
+      const test = (name: string, p: number | null | undefined, alpha: number, spending: Claim["spending"]) =>
+        limit.check === "point" || p === null || p === undefined
+          ? null
+          : book.test(`${key}:${name}`, claim(p, alpha, spending));
+      const breached = test("breached", own?.pBreached, alphaBreached, "harm");
+      const holds = test("holds", own?.pHolds, alphaHolds, "safety");
+      return [toFinding(limit, side, level, own, other, { breached, holds, alphaBreached, alphaHolds })];
     }),
   );
 }
@@ -49,18 +66,21 @@ function toFinding(
   level: number,
   own: LimitTest | null,
   other: LimitTest | null,
-  alphaBreached: number,
-  alphaHolds: number,
+  {
+    breached,
+    holds: held,
+    alphaBreached,
+    alphaHolds,
+  }: { breached: Tested | null; holds: Tested | null; alphaBreached: number; alphaHolds: number },
 ): LimitFinding {
   const beyond = (value: number) => (side === "max" ? value > level : value < level);
-  const isBreached = (test: LimitTest | null): boolean =>
-    test !== null &&
-    (limit.check === "point" ? beyond(test.value) : test.pBreached !== null && test.pBreached <= alphaBreached);
-  const holds =
-    own !== null && (limit.check === "point" ? !beyond(own.value) : own.pHolds !== null && own.pHolds <= alphaHolds);
+  const point = limit.check === "point";
+  const isBreached = own !== null && (point ? beyond(own.value) : breached?.proven === true);
+  // What was proven to hold at an earlier look still does, unless the plain value has left the limit since.
+  const holds = own !== null && (point || held?.since != null) && !beyond(own.value);
   // An SLO that the serving version misses as well tells nothing about the new one; a plain look at the baseline is enough to doubt.
-  const baselineBeyond = isBreached(other) || (other !== null && beyond(other.value));
-  const state = isBreached(own) ? (baselineBeyond ? "baseline_breached" : "breached") : holds ? "holds" : "open";
+  const baselineBeyond = other !== null && beyond(other.value);
+  const state = isBreached ? (baselineBeyond ? "baseline_breached" : "breached") : holds ? "holds" : "open";
   const proven = limit.check === "proven";
   return {
     statistic: limit.statistic,
@@ -74,11 +94,19 @@ function toFinding(
     pHolds: proven ? (own?.pHolds ?? null) : null,
     alphaBreached: proven ? alphaBreached : null,
     alphaHolds: proven ? alphaHolds : null,
+    levelBreached: breached?.level ?? null,
+    levelHolds: held?.level ?? null,
+    baselineProvenBeyond: proven && other?.pBreached != null && other.pBreached <= alphaBreached,
   };
 }
 
+/** Units, or steps: what the information about a limit grows with. */
+function sizeOf(arm: ArmState): number {
+  return arm.shape === "units" ? arm.values.length : arm.at.length;
+}
+
 function testLimit(
-  samples: CleanSamples,
+  samples: ArmState,
   statistic: Limit["statistic"],
   side: "max" | "min",
   level: number,

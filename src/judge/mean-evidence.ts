@@ -1,7 +1,15 @@
 import { inferEffect, type Effect as StatisticalEffect } from "../stats/effect.ts";
 import { moments, type Moments } from "../stats/moments.ts";
 import { differenceOfMeans } from "../stats/welch.ts";
-import { differenceOf, factorOf, finiteOrNull, invertTests, type Evidence, type Level } from "./evidence.ts";
+import {
+  differenceOf,
+  factorOf,
+  finiteOrNull,
+  informationOf,
+  invertTests,
+  type Evidence,
+  type Level,
+} from "./evidence.ts";
 
 export interface MeanArms {
   readonly baseline: Float64Array;
@@ -50,6 +58,7 @@ export function meanRelativeEvidence({ baseline, candidate }: MeanArms, bars: Ba
         ? { lower: null, upper: null }
         : invertTests((fraction) => inferTails(at(fraction)), estimate, standardError, alphaLower, alphaUpper),
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
+    information: informationOf(baseline.length, candidate.length),
     ...bars,
   };
 }
@@ -83,6 +92,7 @@ export function meanDifferenceEvidence(
       return { lower: finiteOrNull(lower), upper: finiteOrNull(upper) };
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
+    information: informationOf(baseline.length, candidate.length),
     ...bars,
   };
 }

@@ -1,38 +1,55 @@
 import type { Analysis, Component, Metric } from "../model/analysis.ts";
 import type { TestResult } from "../model/finding.ts";
-import type { CleanArm } from "./clean.ts";
+import type { ArmState, SeriesState, UnitsState } from "../model/look-state.ts";
+import { sortSample } from "../stats/sort-sample.ts";
+import { mixShift } from "../stats/mix-shift.ts";
 import type { Evidence } from "./evidence.ts";
+import { formatChange, formatP } from "./format.ts";
 import { histogramEvidence, toHistogramArms } from "./histogram-evidence.ts";
 import { meanDifferenceEvidence, meanRelativeEvidence } from "./mean-evidence.ts";
 import { bodyEvidence, EXACT_BELOW, superiorityEvidence, type RankArms } from "./rank-evidence.ts";
 import { rateEvidence } from "./rate-evidence.ts";
 import { namedHistogramTests, namedTests, shapeChange } from "./shape-change.ts";
+import { dependenceOf, widened } from "./dependence.ts";
+import { mixOf, strataOf } from "./strata.ts";
+import { stratifiedEvidence } from "./stratified-evidence.ts";
 import { countsEvidence, pairSeries, seriesEvidence, stepBar } from "./step-evidence.ts";
 import { tailEvidence } from "./tail-evidence.ts";
 
 /** Everything that the statistics say about one metric, before any budget is spent. */
 export interface MetricEvidence {
   readonly components: readonly Evidence[];
-  readonly tests: readonly TestResult[];
-  /** A movement of the distribution that blocks promotion. */
-  readonly shape: { readonly statistic: number; readonly p: number; readonly location: number } | null;
+  readonly tests: () => readonly TestResult[];
+  /** A movement of the distribution that blocks promotion, significant at the level. */
+  readonly shape: (
+    level: number,
+  ) => { readonly statistic: number; readonly p: number; readonly location: number } | null;
+  readonly warnings: readonly string[];
   readonly units: { readonly baseline: number; readonly candidate: number };
   /** Why this shape cannot answer what the metric asks; null when it can. */
   readonly untestable: string | null;
 }
 
-/** Fewer units than this per arm prove nothing at all. */
+/** Fewer units than this per arm prove nothing, unless the other arm is so large that even these few say much. */
 export const MIN_UNITS_EVER = 5;
+/** One slow start is no trend, however many others were fast. */
+const MIN_UNITS_BESIDE_MANY = 3;
+const SAYS_MUCH = 1e-4;
+
+/** Are there units enough for an exact test to say anything? Four beside forty-seven are: all four above all others happens once in 250,000 times. */
+export function isEnough(baseline: number, candidate: number): boolean {
+  const fewest = Math.min(baseline, candidate);
+  if (fewest >= MIN_UNITS_EVER) return true;
+  if (fewest < MIN_UNITS_BESIDE_MANY) return false;
+  // The chance that the few are the largest of all: 1 / (n + m choose n).
+  let smallest = 1;
+  for (let unit = 1; unit <= fewest; unit++) smallest *= unit / (Math.max(baseline, candidate) + unit);
+  return smallest <= SAYS_MUCH;
+}
 
 /** The matrix of kind and shape: what is tested, and how. docs/analysis.md shows it as a table. */
-export function evidenceOf(
-  metric: Metric,
-  baseline: CleanArm,
-  candidate: CleanArm,
-  { plan }: Analysis,
-): MetricEvidence {
-  const [b, c] = [baseline.samples, candidate.samples];
-  if (b.shape === "units" && c.shape === "units") return unitEvidence(metric, b.values, c.values);
+export function evidenceOf(metric: Metric, b: ArmState, c: ArmState, { plan }: Analysis): MetricEvidence {
+  if (b.shape === "units" && c.shape === "units") return unitEvidence(metric, b, c);
   if (b.shape === "counts" && c.shape === "counts") {
     const units = { baseline: b.at.length, candidate: c.at.length };
     if (metric.kind !== "errors")
@@ -48,6 +65,7 @@ export function evidenceOf(
       return { ...NOTHING, units: { baseline: b.values.length, candidate: c.values.length } };
     const pairs = pairSeries(b, c);
     const units = { baseline: b.values.length, candidate: c.values.length };
+    if (pairs.steps.length < 0.5 * Math.min(units.baseline, units.candidate)) return apartEvidence(metric, b, c);
     if (pairs.steps.length < 2)
       return {
         ...NOTHING,
@@ -72,13 +90,32 @@ export function evidenceOf(
       ...NOTHING,
       units,
       components: histogramEvidence(arms, metric, plan.minSteps),
-      tests: namedHistogramTests(b, c),
+      tests: () => namedHistogramTests(b, c),
     };
   }
   throw new RangeError("the arms have different shapes");
 }
 
-function unitEvidence(metric: Metric, baseline: Float64Array, candidate: Float64Array): MetricEvidence {
+/** Series of different times: nothing cancels in pairs, and neighbouring steps of an arm resemble each other. */
+function apartEvidence(metric: Metric, b: SeriesState, c: SeriesState): MetricEvidence {
+  const asUnits = ({ rows, invalid, faults, lastAt, values }: SeriesState): UnitsState => ({
+    shape: "units",
+    rows,
+    invalid,
+    faults,
+    lastAt,
+    values: sortSample(values, "values"),
+    strata: null,
+    marks: null,
+  });
+  const { factor, bar } = dependenceOf(b.values, c.values);
+  const evidence = unitEvidence(metric, asUnits(b), asUnits(c));
+  return { ...evidence, components: evidence.components.map((one) => widened(one, factor, bar)), shape: () => null };
+}
+
+function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvidence {
+  const { values: baseline } = b;
+  const { values: candidate } = c;
   const units = { baseline: baseline.length, candidate: candidate.length };
   const fewest = Math.min(units.baseline, units.candidate);
   const promotionBar =
@@ -86,6 +123,15 @@ function unitEvidence(metric: Metric, baseline: Float64Array, candidate: Float64
   // Exact evidence may act from five units on; the rest leans on large samples.
   const asymptotic = { promotionBar, rollbackBar: promotionBar };
   const exact = { promotionBar, rollbackBar: null };
+  const strata = strataOf(b, c);
+  if (strata.length > 1)
+    return {
+      ...NOTHING,
+      components: metric.components.flatMap((component) => stratifiedEvidence(component, metric, strata, asymptotic)),
+      tests: () => namedTests({ baseline, candidate }),
+      units,
+      warnings: mixWarnings(b, c),
+    };
   if (metric.kind === "errors") {
     const toProportion = (values: Float64Array) => ({
       events: values.reduce((sum, value) => sum + value, 0),
@@ -102,8 +148,32 @@ function unitEvidence(metric: Metric, baseline: Float64Array, candidate: Float64
   const components = metric.components.flatMap((component) =>
     componentEvidence(component, metric, ranks, fewest < EXACT_BELOW ? exact : { promotionBar }, asymptotic),
   );
-  return { components, tests: namedTests(ranks), shape: shapeChange(ranks, metric), units, untestable: null };
+  return {
+    ...NOTHING,
+    components,
+    tests: () => namedTests(ranks),
+    shape: (level) => shapeChange(ranks, metric, level),
+    units,
+  };
 }
+
+/** A mix that differs is told, also where it has been adjusted for. */
+function mixWarnings(b: UnitsState, c: UnitsState): string[] {
+  const mix = mixOf(b, c);
+  if (mix === null) return [];
+  const { p, shareDifferences } = mixShift(mix.candidate, mix.baseline);
+  if (p >= MIX_ALPHA) return [];
+  const largest = shareDifferences.reduce(
+    (most, share, index) => (Math.abs(share) > Math.abs(shareDifferences[most] ?? 0) ? index : most),
+    0,
+  );
+  return [
+    `the arms see different mixes (${mix.names[largest] ?? ""}: ${formatChange(shareDifferences[largest] ?? 0, "fraction", null)} in the candidate, p ${formatP(p)}); they are compared at the same mix`,
+  ];
+}
+
+/** A mix this unlikely to be the same is told. */
+const MIX_ALPHA = 0.001;
 
 function componentEvidence(
   component: Component,
@@ -122,11 +192,17 @@ function componentEvidence(
       if (margin.relative === null) return [meanDifferenceEvidence(ranks, "difference", null, asymptotic)];
       return [meanRelativeEvidence(ranks, asymptotic)];
     case "tail":
-      return worse === "either" ? [] : [tailEvidence(ranks, worse, asymptotic)];
+      return worse === "either" ? [] : [tailEvidence(ranks, worse, margin, asymptotic)];
     case "rate":
       return [];
   }
 }
 
 const FREE = { promotionBar: null, rollbackBar: null };
-const NOTHING: Omit<MetricEvidence, "units"> = { components: [], tests: [], shape: null, untestable: null };
+const NOTHING: Omit<MetricEvidence, "units"> = {
+  components: [],
+  tests: () => [],
+  shape: () => null,
+  warnings: [],
+  untestable: null,
+};

@@ -3,7 +3,7 @@ import { mannWhitneySorted } from "../stats/mann-whitney.ts";
 import { rankSummary, type Deflation } from "../stats/rank-summary.ts";
 import { shiftInterval } from "../stats/shift-interval.ts";
 import { inferSuperiority, placementVariance, superiorityTails } from "../stats/superiority.ts";
-import { differenceOf, factorOf, finiteOrNull, type Evidence, type Level } from "./evidence.ts";
+import { informationOf, differenceOf, factorOf, finiteOrNull, type Evidence, type Level } from "./evidence.ts";
 
 /** Below this many units in an arm p-values come from the exact law of Mann–Whitney's U; from there on the placement variance holds for any pair of laws. */
 export const EXACT_BELOW = 30;
@@ -47,7 +47,9 @@ export function bodyEvidence(
   };
   const toScale = (value: number): number => (scale === "relative" ? value - 1 : value);
   const ratioOrDifference = scale === "relative" ? "ratio" : "difference";
-  const { estimate } = hodgesLehmannSorted(candidate, baseline, { scale: ratioOrDifference });
+  let shift: number | null = null;
+  const shiftOf = (): number =>
+    (shift ??= hodgesLehmannSorted(candidate, baseline, { scale: ratioOrDifference }).estimate);
 
   const bounds = (alphaLower: number, alphaUpper: number): { lower: number; upper: number } => {
     if (!exact) return shiftInterval(candidate, baseline, { alphaLower, alphaUpper, scale: ratioOrDifference });
@@ -60,8 +62,10 @@ export function bodyEvidence(
     component: "body",
     method: exact ? "exact Mann–Whitney, Hodges–Lehmann" : "superiority with placement variance, inverted over shifts",
     scale,
-    // Zeros against positive values have no factor: the effect is shown as a doubling, or as nothing left.
-    estimate: Number.isFinite(estimate) ? toScale(estimate) : 1,
+    // Dear, and not needed for every look. Zeros against positive values have no factor: the effect is shown as a doubling, or as nothing left.
+    get estimate() {
+      return Number.isFinite(shiftOf()) ? toScale(shiftOf()) : 1;
+    },
     place: (level) => (scale === "relative" ? toScale(factorOf(level)) : differenceOf(level)),
     above: (level) => tails(level).greater,
     below: (level) => tails(level).less,
@@ -70,6 +74,7 @@ export function bodyEvidence(
       return { lower: finiteOrNull(toScale(lower)), upper: finiteOrNull(toScale(upper)) };
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
+    information: informationOf(baseline.length, candidate.length),
     rollbackBar: null,
     ...bars,
   };
@@ -108,6 +113,7 @@ export function superiorityEvidence(
       return { lower: lower - 0.5, upper: upper - 0.5 };
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
+    information: informationOf(baseline.length, candidate.length),
     rollbackBar: null,
     ...bars,
   };

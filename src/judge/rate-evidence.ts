@@ -9,7 +9,7 @@ import {
   proportionMarginTest,
   type ProportionMargin,
 } from "../stats/proportion-margin.ts";
-import { finiteOrNull, type Evidence, type Level } from "./evidence.ts";
+import { finiteOrNull, informationOf, type Evidence, type Level } from "./evidence.ts";
 
 /** With fewer expected events in an arm the score test does not keep its level. */
 const FEW_EVENTS = 5;
@@ -34,21 +34,31 @@ export function rateEvidence(
   const { baseline, candidate } = arms;
   const shares = { baseline: baseline.events / baseline.trials, candidate: candidate.events / candidate.trials };
   const pooled = (baseline.events + candidate.events) / (baseline.trials + candidate.trials);
-  const few = (share: number) => Math.min(share, 1 - share) * Math.min(baseline.trials, candidate.trials) < FEW_EVENTS;
   const independent = dispersion <= 1;
+  const isFew = (expected: number, trials: number) => Math.min(expected, trials - expected) < FEW_EVENTS;
+  const few = isFew(pooled * Math.min(baseline.trials, candidate.trials), Math.min(baseline.trials, candidate.trials));
+  const small = candidate.trials * baseline.trials <= BOSCHLOO_MAX_CELLS;
   const shownMargin = marginAt(margin, shares.baseline);
-  const exactness = few(pooled) && independent;
+  const exactness = few && independent;
+  const options = { dispersion, df, statistic: "likelihood" } as const;
+
+  const testNone = (alternative: "greater" | "less"): number => {
+    if (!independent || !few) return proportionMarginTest(candidate, baseline, margin, 0, alternative, options).p;
+    return small
+      ? boschloo(candidate, baseline, { alternative }).p
+      : fisherExact(candidate, baseline, { alternative, midP: true }).p;
+  };
 
   const test = (level: Level, alternative: "greater" | "less"): number => {
-    if (level.kind === "none") {
-      if (!exactness) return proportionMarginTest(candidate, baseline, margin, 0, alternative, { dispersion, df }).p;
-      return candidate.trials * baseline.trials <= BOSCHLOO_MAX_CELLS
-        ? boschloo(candidate, baseline, { alternative }).p
-        : fisherExact(candidate, baseline, { alternative }).p;
-    }
+    if (level.kind === "none") return testNone(alternative);
     const { tolerance, direction } = level;
+    const likely = proportionMarginTest(candidate, baseline, tolerance, direction, alternative, options);
+    // The arm that the border puts higher must expect a few events, else large-sample theory does not hold there.
+    const [expected, trials] =
+      direction === 1 ? [likely.expected.candidate, candidate.trials] : [likely.expected.baseline, baseline.trials];
+    if (!isFew(expected, trials)) return likely.p;
     const score = proportionMarginTest(candidate, baseline, tolerance, direction, alternative, { dispersion, df }).p;
-    if (!exactness || candidate.trials * baseline.trials > BOSCHLOO_MAX_CELLS) return score;
+    if (!independent || !small) return Math.max(score, likely.p);
     // The exact test knows borders of one part; the looser one at the baseline's share is the one that binds there.
     return Math.max(
       score,
@@ -59,10 +69,10 @@ export function rateEvidence(
   return {
     component: "rate",
     method: exactness
-      ? "Boschloo's or Fisher's exact test; score test against the margin, exact where few events"
+      ? "Boschloo's exact test or Fisher's mid-p; likelihood ratio against the margin, exact where few events"
       : dispersion > 1
-        ? "score test with the variance between steps"
-        : "score test",
+        ? "likelihood ratio with the variance between steps"
+        : "likelihood ratio",
     scale: "fraction",
     estimate: shares.candidate - shares.baseline,
     place: (level) => (level.kind === "none" ? 0 : level.direction * marginAt(level.tolerance, shares.baseline)),
@@ -74,10 +84,11 @@ export function rateEvidence(
         baseline,
         margin,
         { lower: alphaLower, upper: alphaUpper },
-        { dispersion, df },
+        options,
       );
       return { lower: finiteOrNull(lower * shownMargin), upper: finiteOrNull(upper * shownMargin) };
     },
+    information: informationOf(baseline.trials, candidate.trials),
     effectiveUnits: {
       baseline: baseline.trials / Math.max(1, dispersion),
       candidate: candidate.trials / Math.max(1, dispersion),

@@ -5,6 +5,7 @@ import { histogramRankSummary } from "../stats/histogram-ranks.ts";
 import { kolmogorovSmirnovSorted } from "../stats/kolmogorov-smirnov.ts";
 import { mannWhitneyFromSummary, mannWhitneySorted } from "../stats/mann-whitney.ts";
 import { edgesOf, stepsOf, totalOfSteps } from "./histogram-evidence.ts";
+import { forgive } from "./forgive.ts";
 import type { RankArms } from "./rank-evidence.ts";
 import type { Histogram } from "../model/samples.ts";
 
@@ -57,9 +58,13 @@ export const SHAPE_ALPHA = 0.01;
  * Has the distribution moved towards worse by more than the margin anywhere, in a way that typical value, mean and tail do not show? One-sided, and with the
  * margin forgiven: a candidate that is faster, or slower within its margin, has not changed its shape for the worse.
  */
-export function shapeChange(arms: RankArms, metric: Metric): { statistic: number; p: number; location: number } | null {
+export function shapeChange(
+  arms: RankArms,
+  metric: Metric,
+  level: number,
+): { statistic: number; p: number; location: number } | null {
   const { worse, margin, kind } = metric;
-  if (worse === "either") return worseShape(kolmogorovSmirnovSorted(arms.candidate, arms.baseline));
+  if (worse === "either") return worseShape(kolmogorovSmirnovSorted(arms.candidate, arms.baseline), level);
   const forgiven = forgive(
     arms.candidate,
     worse === "higher" ? 1 : -1,
@@ -67,26 +72,13 @@ export function shapeChange(arms: RankArms, metric: Metric): { statistic: number
   );
   return worseShape(
     kolmogorovSmirnovSorted(forgiven, arms.baseline, { alternative: worse === "higher" ? "greater" : "less" }),
+    level,
   );
 }
 
-function worseShape({
-  statistic,
-  p,
-  location,
-}: {
-  statistic: number;
-  p: number;
-  location: number;
-}): { statistic: number; p: number; location: number } | null {
-  return statistic >= SHAPE_DISTANCE && p <= SHAPE_ALPHA ? { statistic, p, location } : null;
-}
-
-function forgive(candidate: Float64Array, direction: 1 | -1, margin: Metric["margin"]): Float64Array {
-  if (margin.relative !== null) {
-    const factor = 1 + direction * margin.relative;
-    return candidate.map((value) => value / factor);
-  }
-  const shift = direction * (margin.absolute ?? 0);
-  return shift === 0 ? candidate : candidate.map((value) => value - shift);
+function worseShape(
+  { statistic, p, location }: { statistic: number; p: number; location: number },
+  level: number,
+): { statistic: number; p: number; location: number } | null {
+  return statistic >= SHAPE_DISTANCE && p <= level ? { statistic, p, location } : null;
 }

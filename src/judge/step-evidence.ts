@@ -149,11 +149,13 @@ function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number
     const paired = pairs.steps.length;
     if (paired < 2) return { dispersion: 1, df: Infinity, steps: paired };
     // The sum over steps is `paired` times their mean.
-    const { variance, df } = longRunVariance(
+    const { variance, df } = varianceOfSteps(
       pairs.candidate.map((value, step) => (value - (pairs.baseline[step] ?? 0)) * paired),
     );
     const dispersion = variance / independent;
-    return dispersion > 1 ? { dispersion, df, steps: paired } : { dispersion: 1, df: Infinity, steps: paired };
+    return isBursty(dispersion, df)
+      ? { dispersion, df, steps: paired }
+      : { dispersion: 1, df: Infinity, steps: paired };
   }
   // Rows without a clock: each is a batch by itself, and only the spread between batches of one arm is known.
   const between = (psi: Float64Array) =>
@@ -161,6 +163,29 @@ function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number
   const dispersion = (between(psiC) + between(psiB)) / independent;
   return dispersion > 1 ? { dispersion, df: steps - 1, steps } : { dispersion: 1, df: Infinity, steps };
 }
+
+/**
+ * Bursts show as a variance between steps above that of independent events. Of independent events the estimate itself lies two standard errors above 1 once in thirty
+ * times: counting every such wobble as a burst would cost a tenth of the power and gain nothing.
+ */
+function isBursty(dispersion: number, df: number): boolean {
+  return dispersion > 1 + 2 * Math.sqrt(2 / df);
+}
+
+/**
+ * Counts of independent users seldom resemble those of the minute before: where neighbouring steps show no dependence, the plain variance between them has ten times
+ * the degrees of freedom of the autocorrelation-robust one. Where they do, the robust one counts.
+ */
+function varianceOfSteps(influence: Float64Array): { variance: number; df: number } {
+  const steps = influence.length;
+  const { autocorrelation } = effectiveSampleSize(influence);
+  if (autocorrelation > DEPENDENT_AT / Math.sqrt(steps)) return longRunVariance(influence);
+  const squares = influence.reduce((sum, value) => sum + value * value, 0);
+  return { variance: squares / (steps - 1) / steps, df: steps - 1 };
+}
+
+/** Autocorrelation of independent steps is above this many standard errors once in ten times. */
+const DEPENDENT_AT = 1.28;
 
 export function totalOf({ events, exposure }: Counts): { events: number; trials: number } {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
@@ -174,6 +199,7 @@ function shared(effect: SeriesDifference, pairs: PairedSteps, bars: Pick<Evidenc
   return {
     component: "mean" as const,
     effectiveUnits: { baseline: steps, candidate: steps },
+    information: pairs.steps.length,
     ...bars,
   };
 }

@@ -1,35 +1,41 @@
 import { proportionRatioInterval, proportionRatioTest } from "../stats/proportion-ratio.ts";
 import { fisherExact } from "../stats/fisher.ts";
-import { factorOf, finiteOrNull, type Evidence } from "./evidence.ts";
+import { factorOf, finiteOrNull, informationOf, type Evidence } from "./evidence.ts";
+import type { Tolerance } from "../model/amount.ts";
+import { forgive } from "./forgive.ts";
 import type { RankArms } from "./rank-evidence.ts";
 
 /** The share of all units, both arms together, that the tail holds. */
-const TAIL_SHARE = 0.05;
+export const TAIL_SHARE = 0.05;
 
 /**
  * The tail: which arm holds more of the pooled worst 5 %? A regression that makes 3 % of requests four times slower moves the median by nothing,
  * the mean by 9 % and this by 29 %.
  *
- * @param worse  which end is the bad one.
+ * The candidate is compared as it would be without the accepted worsening: where all values lie within a few percent of each other, a shift inside the margin
+ * would fill the tail, and nobody would be hurt.
+ *
+ * @param worse     which end is the bad one.
+ * @param forgiven  the metric's margin.
  */
 export function tailEvidence(
-  { baseline, candidate }: RankArms,
+  { baseline, candidate: original }: RankArms,
   worse: "higher" | "lower",
+  forgiven: Tolerance,
   bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence {
+  const candidate = forgive(original, worse === "higher" ? 1 : -1, forgiven);
   const limit = pooledQuantile(baseline, candidate, worse === "higher" ? 1 - TAIL_SHARE : TAIL_SHARE);
-  const count = (values: Float64Array) => ({
-    events: worse === "higher" ? values.length - countUpTo(values, limit, true) : countUpTo(values, limit, false),
-    trials: values.length,
-  });
+  const count = (values: Float64Array) => ({ events: countBeyond(values, limit, worse), trials: values.length });
   const c = count(candidate);
   const b = count(baseline);
-  const ratio = proportionRatioTest(c, b).estimate;
+  // Half a value more in each arm: where the baseline has none beyond, its ratio would be infinite.
+  const ratio = (c.events + 0.5) / (c.trials + 1) / ((b.events + 0.5) / (b.trials + 1));
   return {
     component: "tail",
     method: `share beyond the pooled ${worse === "higher" ? "95th" : "5th"} percentile: Fisher's exact test, score test of the ratio against the margin`,
     scale: "relative",
-    estimate: Number.isFinite(ratio) ? ratio - 1 : 1,
+    estimate: ratio - 1,
     place: (level) => factorOf(level) - 1,
     above: (level) =>
       level.kind === "none"
@@ -45,12 +51,18 @@ export function tailEvidence(
       return { lower: finiteOrNull(lower - 1), upper: finiteOrNull(upper - 1) };
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
+    information: informationOf(baseline.length, candidate.length),
     ...bars,
   };
 }
 
+/** How many ascending values lie beyond the limit on the bad side. */
+export function countBeyond(values: Float64Array, limit: number, worse: "higher" | "lower"): number {
+  return worse === "higher" ? values.length - countUpTo(values, limit, true) : countUpTo(values, limit, false);
+}
+
 /** The value with this share of all units at or below it, by merging two sorted arms. */
-function pooledQuantile(a: Float64Array, b: Float64Array, share: number): number {
+export function pooledQuantile(a: Float64Array, b: Float64Array, share: number): number {
   const target = Math.ceil(share * (a.length + b.length));
   let i = 0;
   let j = 0;

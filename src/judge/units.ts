@@ -1,26 +1,115 @@
 import type { Metric } from "../model/analysis.ts";
 import type { SampleRows } from "../model/samples.ts";
 
+/** The units of one slice of time: one value each, in the order of their first rows. */
+export interface EnteringUnits {
+  readonly values: Float64Array;
+  /** Index into the rows' `stratumNames` of each unit; null without strata. */
+  readonly strata: Int32Array | null;
+  /** Index into the rows' `unitNames` of each unit; null when every row is a unit. */
+  readonly names: Int32Array | null;
+  /** Rows that these units left behind. */
+  readonly rows: number;
+  /** Seconds since the epoch of the newest of them; null without times. */
+  readonly lastAt: number | null;
+}
+
+/** Which units enter: those that began in [from, to), each frozen `followUp` seconds after its first row. */
+export interface EntrySlice {
+  readonly from: number;
+  readonly to: number;
+  readonly followUp: number;
+  /** Steps enter up to here: they are complete when they end. */
+  readonly edge: number;
+}
+
 /**
  * One value per unit: what routing assigned is what counts, however many rows it left behind.
  *
  * A session of fifty turns is one observation, not fifty; treating its turns as independent rolled back 58 % of harmless candidates in simulation.
+ *
+ * @param slice  null: every row counts, whatever its time.
  */
-export function toUnitValues({ values, units, unitNames }: SampleRows, perUnit: Metric["perUnit"]): Float64Array {
-  if (units === null) return values;
-  const result = new Float64Array(unitNames.length).fill(
-    perUnit === "max" ? -Infinity : perUnit === "min" ? Infinity : 0,
-  );
-  const rows = new Float64Array(unitNames.length);
+export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slice: EntrySlice | null): EnteringUnits {
+  const { values, units, at, strata, unitNames } = rows;
+  const timed = slice === null || at === null ? null : { at, slice };
+  if (units === null) {
+    const keep =
+      timed === null ? null : indicesWhere(values.length, (row) => isWithin(timed.at[row] ?? 0, timed.slice));
+    return {
+      values: keep === null ? values : pick(values, keep),
+      strata: strata === null || keep === null ? strata : pick(strata, keep),
+      names: null,
+      rows: keep === null ? values.length : keep.length,
+      lastAt: at === null ? null : newest(keep === null ? at : pick(at, keep)),
+    };
+  }
+  const first = new Float64Array(unitNames.length).fill(Infinity);
+  const stratumOf = new Int32Array(unitNames.length);
   for (let row = 0; row < values.length; row++) {
     const unit = units[row] ?? 0;
+    const time = at === null ? 0 : (at[row] ?? 0);
+    if (time >= (first[unit] ?? 0)) continue;
+    first[unit] = time;
+    if (strata !== null) stratumOf[unit] = strata[row] ?? 0;
+  }
+  const enters = (unit: number): boolean => {
+    const began = first[unit] ?? Infinity;
+    return began < Infinity && (timed === null || isWithin(began, timed.slice));
+  };
+  const frozenAfter = timed !== null && timed.slice.followUp > 0 ? timed.slice.followUp : Infinity;
+  const result = new Float64Array(unitNames.length);
+  const count = new Int32Array(unitNames.length);
+  let rowsIn = 0;
+  let lastAt: number | null = null;
+  for (let row = 0; row < values.length; row++) {
+    const unit = units[row] ?? 0;
+    if (!enters(unit)) continue;
+    const time = at === null ? 0 : (at[row] ?? 0);
+    if (time > (first[unit] ?? 0) + frozenAfter) continue;
     const value = values[row] ?? 0;
-    rows[unit] = (rows[unit] ?? 0) + 1;
     const before = result[unit] ?? 0;
-    result[unit] =
-      perUnit === "max" ? Math.max(before, value) : perUnit === "min" ? Math.min(before, value) : before + value;
+    const isFirst = count[unit] === 0;
+    result[unit] = isFirst
+      ? value
+      : perUnit === "max"
+        ? Math.max(before, value)
+        : perUnit === "min"
+          ? Math.min(before, value)
+          : before + value;
+    count[unit] = (count[unit] ?? 0) + 1;
+    rowsIn += 1;
+    if (at !== null && (lastAt === null || time > lastAt)) lastAt = time;
   }
   if (perUnit === "mean")
-    for (let unit = 0; unit < result.length; unit++) result[unit] = (result[unit] ?? 0) / (rows[unit] ?? 1);
-  return result;
+    for (let unit = 0; unit < result.length; unit++) result[unit] = (result[unit] ?? 0) / Math.max(1, count[unit] ?? 1);
+  const entered = indicesWhere(unitNames.length, (unit) => (count[unit] ?? 0) > 0);
+  return {
+    values: pick(result, entered),
+    strata: strata === null ? null : pick(stratumOf, entered),
+    names: entered,
+    rows: rowsIn,
+    lastAt,
+  };
+}
+
+function isWithin(time: number, { from, to }: EntrySlice): boolean {
+  return time >= from && time < to;
+}
+
+function indicesWhere(length: number, holds: (index: number) => boolean): Int32Array {
+  const indices = new Int32Array(length);
+  let found = 0;
+  for (let index = 0; index < length; index++) if (holds(index)) indices[found++] = index;
+  return indices.subarray(0, found);
+}
+
+function pick<T extends Float64Array | Int32Array>(column: T, indices: Int32Array): T {
+  const picked = column.slice(0, indices.length) as T;
+  for (let place = 0; place < indices.length; place++) picked[place] = column[indices[place] ?? 0] ?? 0;
+  return picked;
+}
+
+function newest(times: Float64Array): number | null {
+  return times.length === 0 ? null : times.reduce((latest, time) => Math.max(latest, time), -Infinity);
 }

@@ -36,12 +36,12 @@ export function describeLimit(
 }
 
 /** One sentence that begins with the verdict's word. */
-export function summarize({ verdict, reasons }: Decided, findings: readonly Finding[]): string {
-  if (verdict === "promote") return `promote: ${promoted(findings)}`;
+export function summarize({ decision, reasons }: Decided, findings: readonly Finding[]): string {
+  if (decision === "promote") return `promote: ${promoted(findings)}`;
   const [first, ...rest] = reasons;
-  if (first === undefined) throw new RangeError(`a ${verdict} without a reason`);
+  if (first === undefined) throw new RangeError(`a ${decision} without a reason`);
   const others = rest.length === 0 ? "" : `; and ${formatCount(rest.length, "more reason")}`;
-  return `${verdict}: ${short(first, findings)}${others}`;
+  return `${decision}: ${short(first, findings)}${others}`;
 }
 
 /** The reason without the words that the verdict says already. */

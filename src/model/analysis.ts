@@ -185,20 +185,43 @@ export const AnalysisDocument = z
           promote: budget.optional().describe("P(promote | harm at the margin). Default 0.05."),
         })
         .optional(),
+      allocation: z
+        .strictObject({ baseline: z.number().positive(), candidate: z.number().positive() })
+        .optional()
+        .describe(
+          "How routing shares the units between the arms, as weights: { baseline: 95, candidate: 5 }. Given, a run whose units arrive in another ratio is paused.",
+        ),
+      superiority: z
+        .array(Name)
+        .max(100)
+        .optional()
+        .describe("Metrics that must be better, not merely safe, before a run promotes."),
       policy: z
         .enum(["any", "critical-only"])
         .optional()
         .describe("any (default): a required metric that is worse rolls back too. critical-only: it pauses."),
       plan: z
         .strictObject({
-          mode: z.enum(["once"], { error: "must be once: one look at one window" }),
+          mode: z
+            .enum(["once", "scheduled", "continuous"], { error: "must be once, scheduled or continuous" })
+            .describe(
+              "once: one look at one window. scheduled: many looks until a known end, by alpha spending. continuous: valid at every look, without an end, by e-values.",
+            ),
           duration: Duration.optional().describe(
-            "Length of the window that ends now, when a run names none. Default 30m.",
+            "once: length of the window that ends now, when a run names none. scheduled: how long the run may take. Default 30m.",
           ),
+          maxDuration: Duration.optional().describe("continuous: when the run ends undecided. Default 7d."),
+          minDuration: Duration.optional().describe(
+            "No promotion before this much of the run has been seen. Default 0s.",
+          ),
+          every: Duration.optional().describe("scheduled and continuous: time between looks. Default 1m."),
           settle: Duration.optional().describe(
             "How long after the end of a window late samples still arrive. Default 60s.",
           ),
           warmup: Duration.optional().describe("Dropped from the start of the window, for both arms. Default 0s."),
+          followUp: Duration.optional().describe(
+            "scheduled and continuous: a unit enters by its first row and is frozen this long after. Default 0s.",
+          ),
           step: Duration.optional().describe("Step of series, counters and histograms. Default 60s."),
           minUnits: z
             .int()
@@ -274,9 +297,14 @@ export const Analysis = z
     unit: z.enum(["request", "session", "user", "task", "step"]),
     budgets: z.strictObject({ rollback: z.number(), promote: z.number() }),
     policy: z.enum(["any", "critical-only"]),
+    allocation: z.strictObject({ baseline: z.number(), candidate: z.number() }).nullable(),
+    superiority: z.array(z.string()),
     plan: z.strictObject({
-      mode: z.literal("once"),
-      durationSeconds: z.number(),
+      mode: z.enum(["once", "scheduled", "continuous"]),
+      durationSeconds: z.number().describe("Of the window; in continuous mode the longest a run may take."),
+      minDurationSeconds: z.number(),
+      everySeconds: z.number(),
+      followUpSeconds: z.number(),
       settleSeconds: z.number(),
       warmupSeconds: z.number(),
       stepSeconds: z.number(),

@@ -27,6 +27,19 @@ export const REASONS = {
   scale_mismatch: "the arms differ in scale as if measured in different measurement units",
   bucket_mismatch: "the histograms of the arms have different buckets",
   shape_changed: "the distribution moved towards worse beyond the margin",
+  arms_identical: "both arms hold the very same values, so one of them is not what it says",
+  sample_ratio_mismatch:
+    "the units arrive in another ratio than routing is configured for, so who is missing is not missing by chance",
+  units_in_both_arms: "units were in both arms, so neither arm shows what one version does",
+  baseline_unhealthy: "the baseline itself is proven beyond a critical limit",
+  mix_shift: "the arms see another mix of strata than adjusting can make good",
+  missingness_differs: "more values are missing in one arm than in the other",
+  conflicting: "one part of the metric is proven worse and another proven better",
+  not_concurrent: "the arms were measured at times far apart, so that what changed in between changed one of them only",
+  stale: "an arm has stopped to report",
+  partial: "one arm lacks steps that the other has",
+  not_better: "the analysis asks for better, and only safe is proven",
+  too_early: "the shortest time that the analysis asks for has not passed",
   not_testable: "this shape of data cannot answer the question",
   all_safe: "every critical and required metric is safe and every limit holds",
 } as const;
@@ -69,11 +82,19 @@ export const ComponentFinding = z
     guard: finite,
     pWorse: finite.describe("One-sided p-value of no harm."),
     pUnsafe: finite.describe("One-sided p-value of harm at the margin or beyond: small means safe."),
-    alphaWorse: finite.describe("This component's share of the rollback budget."),
-    alphaSafe: finite.describe("The promote budget."),
+    alphaWorse: finite.describe("This component's share of the rollback budget, over all looks."),
+    alphaSafe: finite.describe("The promote budget, over all looks."),
+    levelWorse: finite
+      .nullable()
+      .describe("Worse is proven at p-values up to here, at this look; null where this look was not tested."),
+    levelSafe: finite.nullable(),
+    safeSince: z.int().nullable().describe("The look at which safety was first proven."),
     worse: z.boolean(),
     safe: z.boolean(),
     better: z.boolean(),
+    gained: z
+      .boolean()
+      .describe("Proven better by at least the guard, at this component's share of the rollback budget."),
     catastrophic: z.boolean(),
   })
   .meta({ id: "ComponentFinding" });
@@ -103,6 +124,9 @@ export const LimitFinding = z
     pHolds: finite.nullable().describe("One-sided p-value of being at the limit or beyond."),
     alphaBreached: finite.nullable(),
     alphaHolds: finite.nullable(),
+    levelBreached: finite.nullable().describe("The claim is made at p-values up to here, at this look."),
+    levelHolds: finite.nullable(),
+    baselineProvenBeyond: z.boolean().describe("The baseline by itself is proven beyond the limit."),
   })
   .meta({ id: "LimitFinding" });
 export type LimitFinding = z.infer<typeof LimitFinding>;
@@ -138,7 +162,9 @@ export const Finding = z
     arms: PerArm(ArmSummary).nullable(),
     confidence: finite.nullable().describe("One-sided confidence that the metric lies within its margin, 0 to 1."),
     reasons: z.array(Reason),
-    blocksPromotion: z.boolean(),
+    blocksPromotion: z
+      .boolean()
+      .describe("Something other than its own evidence keeps this metric from promoting; the reasons say what."),
     warnings: z.array(z.string()),
     forecast: z
       .object({

@@ -67,12 +67,28 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
   const issues: Issue[] = [];
   const plan = spec.plan ?? { mode: "once" as const };
   const stepSeconds = durationSeconds(plan.step ?? "60s");
-  const durationOfWindow = durationSeconds(plan.duration ?? "30m");
+  const continuous = plan.mode === "continuous";
+  const durationOfWindow = durationSeconds(
+    (continuous ? plan.maxDuration : plan.duration) ?? (continuous ? "7d" : "30m"),
+  );
+  const everySeconds = durationSeconds(plan.every ?? "1m");
+  const followUpSeconds = durationSeconds(plan.followUp ?? "0s");
+  const minDurationSeconds = durationSeconds(plan.minDuration ?? "0s");
   const warmupSeconds = durationSeconds(plan.warmup ?? "0s");
   if (stepSeconds < 1) issues.push({ pointer: "/spec/plan/step", detail: `is ${plan.step}, below 1s` });
   if (durationOfWindow <= 0) issues.push({ pointer: "/spec/plan/duration", detail: "is not above 0s" });
   if (warmupSeconds >= durationOfWindow)
     issues.push({ pointer: "/spec/plan/warmup", detail: "leaves nothing of the duration" });
+  issues.push(
+    ...planIssues(plan, {
+      durationOfWindow,
+      everySeconds,
+      followUpSeconds,
+      warmupSeconds,
+      minDurationSeconds,
+      stepSeconds,
+    }),
+  );
 
   const seen = new Set<string>();
   const metrics: Metric[] = [];
@@ -85,6 +101,10 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
   }
 
   const policy = spec.policy ?? "any";
+  const superiority = spec.superiority ?? [];
+  for (const [index, name] of superiority.entries()) {
+    if (!seen.has(name)) issues.push({ pointer: `/spec/superiority/${index}`, detail: `no metric is named ${name}` });
+  }
   if (issues.length === 0) {
     if (metrics.every((metric) => metric.tier === "advisory")) {
       issues.push({
@@ -106,9 +126,14 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
       unit: spec.unit ?? "request",
       budgets: { rollback: spec.budgets?.rollback ?? 0.05, promote: spec.budgets?.promote ?? 0.05 },
       policy,
+      allocation: spec.allocation ?? null,
+      superiority: [...superiority],
       plan: {
-        mode: "once",
+        mode: plan.mode,
         durationSeconds: durationOfWindow,
+        minDurationSeconds,
+        everySeconds,
+        followUpSeconds,
         settleSeconds: durationSeconds(plan.settle ?? "60s"),
         warmupSeconds,
         stepSeconds,
@@ -119,6 +144,47 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
       metrics,
     },
   };
+}
+
+interface PlanSeconds {
+  readonly durationOfWindow: number;
+  readonly everySeconds: number;
+  readonly followUpSeconds: number;
+  readonly warmupSeconds: number;
+  readonly minDurationSeconds: number;
+  readonly stepSeconds: number;
+}
+
+/** More looks than this in one run cost more than they tell. */
+const MAX_LOOKS = 20_000;
+
+/** Keys that do not go with the mode, and lengths of time that do not go together. */
+function planIssues(plan: NonNullable<AnalysisDocument["spec"]["plan"]>, seconds: PlanSeconds): Issue[] {
+  const issues: Issue[] = [];
+  const fault = (key: string, detail: string) => void issues.push({ pointer: `/spec/plan/${key}`, detail });
+  const only = (key: keyof typeof plan, modes: readonly string[]) => {
+    if (plan[key] !== undefined && !modes.includes(plan.mode))
+      fault(key, `is for the mode ${modes.join(" or ")}, and the mode is ${plan.mode}`);
+  };
+  only("duration", ["once", "scheduled"]);
+  only("maxDuration", ["continuous"]);
+  only("every", ["scheduled", "continuous"]);
+  only("followUp", ["scheduled", "continuous"]);
+  only("minDuration", ["scheduled", "continuous"]);
+  if (plan.mode === "once") return issues;
+  const { durationOfWindow, everySeconds, followUpSeconds, warmupSeconds, minDurationSeconds, stepSeconds } = seconds;
+  const judged = durationOfWindow - warmupSeconds;
+  if (everySeconds < 1) fault("every", `is ${plan.every}, below 1s`);
+  else if (everySeconds > judged)
+    fault("every", "is longer than the duration without its warm-up, so that no look would come");
+  else if (judged / everySeconds > MAX_LOOKS)
+    fault("every", `means ${Math.ceil(judged / everySeconds)} looks; at most ${MAX_LOOKS} are possible`);
+  else if (stepSeconds >= 1 && everySeconds % stepSeconds !== 0)
+    fault("every", `is ${everySeconds} s, not a multiple of the step of ${stepSeconds} s`);
+  if (followUpSeconds >= judged) fault("followUp", "is as long as the duration, so that no unit would ever be counted");
+  if (minDurationSeconds > durationOfWindow)
+    fault("minDuration", "is longer than the duration, so that no run could promote");
+  return issues;
 }
 
 function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["spec"], issues: Issue[]): Metric | null {
@@ -143,6 +209,12 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
     scoreMargin ?? { relative: null, absolute: null };
   const guard = tolerance("guard", input.guard) ?? margin;
   const catastrophic = tolerance("catastrophic", input.catastrophic);
+  if (input.kind === "errors" && worse !== "higher" && input.margin === undefined)
+    issues.push({
+      pointer: `${at}/margin`,
+      detail:
+        "is missing: where more events are better, the default of half as many again would be half of all; give it in percentage points, for example 2pp",
+    });
   if (worse !== "higher" && margin.relative !== null && margin.relative >= 1) {
     issues.push({ pointer: `${at}/margin`, detail: "lets the metric fall by 100% or more, which it can never do" });
   }

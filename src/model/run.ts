@@ -46,7 +46,9 @@ export const StartRunRequest = z
       .describe("The name of a stored analysis, or an analysis inline."),
     baseline: Version,
     candidate: Version,
-    window: Window.optional().describe("Left out, the last `plan.duration` before `plan.settle` ago."),
+    window: Window.optional().describe(
+      "One look back at this window. Left out, a plan that looks once takes the last `plan.duration` before `plan.settle` ago; any other begins now.",
+    ),
     args: args.optional(),
     rollout: Rollout.optional(),
   })
@@ -67,10 +69,6 @@ export const Run = z
   })
   .meta({ id: "RunSnapshot" });
 export type Run = z.infer<typeof Run>;
-
-/** What one look leaves behind for the next, on whatever worker that runs. */
-export const LookState = z.object({ v: z.literal(1), looks: z.int().min(1) });
-export type LookState = z.infer<typeof LookState>;
 
 /** What one look says. Equal input gives an equal report, byte for byte. */
 export const Report = z

@@ -34,6 +34,8 @@ export interface Counts {
   /** Bad events in the step; 0 ≤ events ≤ exposure. */
   readonly events: Float64Array;
   readonly exposure: Float64Array;
+  /** False when the rows have no times, so that `at` counts them. */
+  readonly timed?: boolean;
 }
 
 export interface Histogram {
@@ -85,4 +87,11 @@ export function sampleSize(samples: Samples): number {
     case "histogram":
       return samples.at.length;
   }
+}
+
+/** Rows without times cannot be told from those of the look before: each look has to ask for all of them again. */
+export function isTimeless(samples: Samples): boolean {
+  return (
+    (samples.shape === "samples" && samples.at === null) || (samples.shape === "counts" && samples.timed === false)
+  );
 }

@@ -85,7 +85,14 @@ export function createRowCollector(
       if (columns.counts) {
         const at = columns.at ? times.finish() : Float64Array.from({ length: values.length() }, (_, row) => row);
         return {
-          samples: { shape: "counts", stepSeconds: 0, at, events: values.finish(), exposure: exposures.finish() },
+          samples: {
+            shape: "counts",
+            stepSeconds: 0,
+            at,
+            events: values.finish(),
+            exposure: exposures.finish(),
+            timed: columns.at,
+          },
           faults: faults.list,
           warnings,
         };

@@ -16,7 +16,7 @@ export interface SourceRequest {
 
 /** The port: where samples come from. One adapter per kind of source. */
 export interface MetricSource {
-  readonly type: "prometheus" | "postgres" | "file";
+  readonly type: "prometheus" | "postgres" | "file" | "replay";
 
   /** Faults of a query that show without a version at hand, one sentence each; empty when there are none. */
   check(query: Query): readonly string[];

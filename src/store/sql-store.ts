@@ -3,7 +3,8 @@ import { TouchstoneError } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
 import { canonicalJson, digestOf } from "../model/canonical.ts";
 import { Decision, Verdict } from "../model/finding.ts";
-import { LookState, Run, RunStatus } from "../model/run.ts";
+import { readStoredState, toStoredState } from "../model/look-state.ts";
+import { Run, RunStatus } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 import type {
@@ -151,10 +152,22 @@ export const createSqlStore = (sql: Sql): Store => ({
 
   storeLook: (claim, look) =>
     sql.transaction(async (tx) => {
+      // Between two looks a run is running and nobody's, with the time of its next look.
       const rows = await tx.query<{ looks: number }>(
-        `update touchstone.runs set status = 'done', verdict = $3, decided_at = now(), report = $4, state = $5, summary = $6, score = $7, looks = looks + 1, claims = 0, lease_until = null
+        `update touchstone.runs set status = case when $8::timestamptz is null then 'done' else 'running' end,
+           verdict = $3, decided_at = case when $8::timestamptz is null then now() end, due_at = coalesce($8::timestamptz, due_at),
+           report = $4, state = $5, summary = $6, score = $7, looks = looks + 1, claims = 0, lease_until = null, leased_by = null
          where ${MINE} returning looks`,
-        [claim.run.id, claim.epoch, look.decision, look.report, canonicalJson(look.state), look.summary, look.score],
+        [
+          claim.run.id,
+          claim.epoch,
+          look.nextAt === null ? look.decision : null,
+          look.report,
+          toStoredState(look.state),
+          look.summary,
+          look.score,
+          look.nextAt,
+        ],
       );
       const [row] = rows;
       if (row === undefined) return false;
@@ -441,7 +454,7 @@ function toClaim(row: RunRow, worker: string): Claim {
     epoch: row.epoch,
     worker,
     looks: row.looks,
-    state: row.state === null ? null : LookState.parse(JSON.parse(row.state)),
+    state: row.state === null ? null : readStoredState(row.state),
     now: row.now,
   };
 }

@@ -1,6 +1,7 @@
 import type { AnalysisDocument } from "../model/analysis.ts";
 import type { Decision, Verdict } from "../model/finding.ts";
-import type { LookState, Run, RunStatus } from "../model/run.ts";
+import type { LookState } from "../model/look-state.ts";
+import type { Run, RunStatus } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 
 /**
@@ -109,11 +110,13 @@ export interface Claim {
 
 export interface NewLook {
   readonly at: Instant;
-  readonly decision: Verdict;
+  readonly decision: Decision;
   readonly summary: string;
   readonly score: number | null;
   readonly report: string;
   readonly state: LookState;
+  /** When the run is due again; null when this look decided, which ends the run. */
+  readonly nextAt: Instant | null;
 }
 
 export interface StoredAnalysis {

@@ -1,6 +1,7 @@
 import type { Worker as Thread } from "node:worker_threads";
 import type { Judged } from "../judge/judge.ts";
-import type { LookState, Run } from "../model/run.ts";
+import type { LookState } from "../model/look-state.ts";
+import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import type { ObserveQuery } from "../sources/observed.ts";
 

@@ -3,7 +3,7 @@ import { isTouchstoneError } from "../errors.ts";
 import type { Judged } from "../judge/judge.ts";
 import type { Logger } from "../log.ts";
 import { canonicalJson } from "../model/canonical.ts";
-import type { Claim, Store } from "../store/store.ts";
+import type { Claim, NewLook, Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { LookThreadDied, type RunLook } from "./look-threads.ts";
 
@@ -75,8 +75,13 @@ export function startWorker(
       const stored = await store.storeLook(claim, toNewLook(claim, judged));
       if (!stored) return loseLease(runLog);
       telemetry.lookSeconds.observe((performance.now() - started) / 1000);
-      telemetry.runsEnded.inc({ status: "done", verdict: judged.report.verdict ?? "" });
-      runLog.info({ verdict: judged.report.verdict, summary: judged.report.summary }, "verdict");
+      const { verdict, summary } = judged.report;
+      if (verdict === null) {
+        runLog.info({ summary, nextAt: judged.nextAt }, "looked");
+        return;
+      }
+      telemetry.runsEnded.inc({ status: "done", verdict });
+      runLog.info({ verdict, summary }, "verdict");
     } catch (error) {
       await giveUp(claim, error, runLog);
     } finally {
@@ -171,14 +176,16 @@ export function startWorker(
   };
 }
 
-function toNewLook(claim: Claim, { report, state }: Judged) {
-  if (report.verdict === null) throw new RangeError("a look of a run that looks once must decide");
+function toNewLook(claim: Claim, { report, state, nextAt }: Judged): NewLook {
+  if ((report.verdict === null) !== (nextAt !== null))
+    throw new RangeError("a look decides, or it says when the next one is due");
   return {
     at: claim.now,
-    decision: report.verdict,
+    decision: report.decision,
     summary: report.summary,
     score: report.score,
     report: canonicalJson(report),
     state,
+    nextAt,
   };
 }

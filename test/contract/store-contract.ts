@@ -67,7 +67,8 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         summary: "pause: a test",
         score: 50,
         report,
-        state: { v: 1, looks: 1 },
+        state: { v: 2, looks: 1, metrics: {}, digest: "sha256:0", sampleRatio: null },
+        nextAt: null,
       });
 
     test("a second migration finds nothing to do and the schema is current", async () => {

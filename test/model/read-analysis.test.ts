@@ -90,12 +90,23 @@ test("an unknown key is named with its path and line", () => {
   ]);
 });
 
-test("what a later version owns is refused by name", () => {
-  expect(faultsOf(withMetric(LATENCY, "plan: { mode: scheduled }"))).toEqual([
-    "/spec/plan/mode must be once: one look at one window (line 5)",
+test("a plan that cannot be followed is refused by name", () => {
+  const planFault = (plan: string) => faultsOf(withMetric(LATENCY, `plan: ${plan}`));
+  expect(planFault("{ mode: sometimes }")).toEqual(["/spec/plan/mode must be once, scheduled or continuous (line 5)"]);
+  expect(planFault("{ mode: once, every: 1m }")).toEqual([
+    "/spec/plan/every is for the mode scheduled or continuous, and the mode is once (line 5)",
   ]);
-  expect(faultsOf(withMetric(LATENCY, "plan: { mode: once, every: 1m }"))).toEqual([
-    "/spec/plan/every is not a key of this object (line 5)",
+  expect(planFault("{ mode: continuous, duration: 1h }")).toEqual([
+    "/spec/plan/duration is for the mode once or scheduled, and the mode is continuous (line 5)",
+  ]);
+  expect(planFault("{ mode: scheduled, duration: 30m, every: 90s }")).toEqual([
+    "/spec/plan/every is 90 s, not a multiple of the step of 60 s (line 5)",
+  ]);
+  expect(planFault("{ mode: scheduled, duration: 10m, every: 20m }")).toEqual([
+    "/spec/plan/every is longer than the duration without its warm-up, so that no look would come (line 5)",
+  ]);
+  expect(planFault("{ mode: scheduled, duration: 10m, followUp: 10m }")).toEqual([
+    "/spec/plan/followUp is as long as the duration, so that no unit would ever be counted (line 5)",
   ]);
 });
 

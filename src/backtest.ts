@@ -1,0 +1,94 @@
+import { clockOf, firstLookAt } from "./judge/clock.ts";
+import { judge } from "./judge/judge.ts";
+import { gather } from "./look.ts";
+import { analysisDigest, type Analysis } from "./model/analysis.ts";
+import type { Reason, Verdict } from "./model/finding.ts";
+import type { LookState } from "./model/look-state.ts";
+import type { Report, Run } from "./model/run.ts";
+import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
+import type { Sources } from "./sources/source.ts";
+
+/** What a replayed run came to. */
+export interface Backtest {
+  readonly verdict: Verdict;
+  /** The look that decided, from 1. */
+  readonly look: number;
+  /** Of the run that had passed by then, warm-up included. */
+  readonly minutes: number;
+  readonly score: number | null;
+  readonly reasons: readonly Reason[];
+  /** The first look at which it rolled back; with `ignorePromotion` also after it would have been promoted. Null when it never did. */
+  readonly rollbackLook: number | null;
+  /** The report of the look that decided. */
+  readonly report: Report;
+}
+
+export interface BacktestOptions {
+  /** When the run is taken to have started. */
+  readonly start: Instant;
+  /** Where the recording ends, if before the plan does: the last look comes there. */
+  readonly end?: Instant;
+  readonly labels?: { readonly baseline: string; readonly candidate: string };
+  readonly args?: Readonly<Record<string, string>>;
+  /** Goes on looking after a promotion, to see whether a rollback would have followed. */
+  readonly ignorePromotion?: boolean;
+}
+
+/**
+ * One run, replayed look by look as its plan has them, through the same gathering and judging as a live one. Looks that decide nothing leave out what only people
+ * read; the look that decides is judged again in full.
+ *
+ * @param sources  play back what was recorded.
+ */
+export async function backtest(
+  sources: Sources,
+  analysis: Analysis,
+  { start, end, labels = ARMS, args = {}, ignorePromotion = false }: BacktestOptions,
+  signal: AbortSignal = NEVER,
+): Promise<Backtest> {
+  const { plan } = analysis;
+  const planned = toInstant(epochSeconds(start) + plan.durationSeconds);
+  const window = { start, end: end !== undefined && epochSeconds(end) < epochSeconds(planned) ? end : planned };
+  const run: Run = {
+    id: "run_backtest",
+    analysis,
+    analysisDigest: analysisDigest(analysis),
+    baseline: { label: labels.baseline },
+    candidate: { label: labels.candidate },
+    window,
+    args: { ...args },
+    rollout: null,
+  };
+  let state: LookState | null = null;
+  let rollbackLook: number | null = null;
+  let now = firstLookAt(analysis, window);
+  for (;;) {
+    const previous: LookState | null = state;
+    const gathered = await Promise.all(
+      analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
+    );
+    const judged = judge(run, gathered, previous, now, { detail: false, keepState: ignorePromotion });
+    const { verdict } = judged.report;
+    if (verdict === "rollback") rollbackLook ??= judged.report.look.n;
+    const next = clockOf(run, now)?.nextAt ?? null;
+    if (verdict !== null && !(ignorePromotion && verdict === "promote" && next !== null)) {
+      const { report } = judge(run, gathered, previous, now);
+      const clock = clockOf(run, now);
+      return {
+        verdict,
+        look: report.look.n,
+        minutes: clock === null ? 0 : (clock.edge - epochSeconds(start)) / 60,
+        score: report.score,
+        reasons: report.reasons,
+        rollbackLook,
+        report,
+      };
+    }
+    if (next === null) throw new RangeError("the last look decided nothing");
+    state = judged.state;
+    now = next;
+  }
+}
+
+const ARMS = { baseline: "baseline", candidate: "candidate" };
+const NEVER = new AbortController().signal;

@@ -1,0 +1,315 @@
+import type { Metric } from "../model/analysis.ts";
+import type { ArmState, CountsState, HistogramState, SeriesState, UnitsState } from "../model/look-state.ts";
+import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../model/samples.ts";
+import { mergeSorted } from "../stats/merge-sorted.ts";
+import { sortSample } from "../stats/sort-sample.ts";
+import { addMarks, NO_MARKS } from "./marks.ts";
+import { enteringUnits, type EntrySlice } from "./units.ts";
+
+/** Beyond as many units an arm's values are rounded, so that what is kept between looks stays small. */
+export const ROUND_ABOVE = 4096;
+/** Beyond as many steps neighbouring ones are taken together. */
+export const MOST_STEPS = 1024;
+const MOST_HISTOGRAM_STEPS = 256;
+
+export interface Accumulation {
+  /** The plan's step. */
+  readonly stepSeconds: number;
+  /** What enters now; null: everything. */
+  readonly slice: EntrySlice | null;
+  /** More looks may follow, so that what is kept must stay small. */
+  readonly compact: boolean;
+}
+
+/**
+ * What an arm holds after one more slice of time: the new units or steps, added to those that came before.
+ *
+ * @param before  null at the first look, and where every look asks for everything again.
+ */
+export function accumulate(
+  before: ArmState | null,
+  { samples, faults }: Answer,
+  metric: Pick<Metric, "perUnit" | "unit" | "kind">,
+  { slice, compact, stepSeconds }: Accumulation,
+): ArmState {
+  const added = toState(
+    isSeriesByRow(samples, metric) ? toSeries(samples, stepSeconds) : samples,
+    faults,
+    metric,
+    slice,
+  );
+  const both = before === null ? added : join(before, added);
+  return compact ? compacted(both) : both;
+}
+
+function toState(
+  samples: Samples,
+  faults: Answer["faults"],
+  { perUnit, unit }: Pick<Metric, "perUnit" | "unit">,
+  slice: EntrySlice | null,
+): ArmState {
+  const unusable = faults.filter(({ kind }) => kind !== "counter_reset");
+  const tally = { invalid: unusable.reduce((sum, { count }) => sum + count, 0), faults: [...unusable] };
+  switch (samples.shape) {
+    case "samples": {
+      const entering = enteringUnits(samples, perUnit, slice);
+      const { names, strata } = entering;
+      return {
+        shape: "units",
+        ...tally,
+        rows: entering.rows,
+        lastAt: entering.lastAt,
+        values: sorted(entering.values),
+        strata:
+          strata === null
+            ? null
+            : samples.stratumNames
+                .map((name, code) => ({
+                  name,
+                  values: sorted(entering.values.filter((_, place) => strata[place] === code)),
+                }))
+                .filter(({ values }) => values.length > 0)
+                .sort(byName),
+        // Steps have no identity, and tasks of an evaluation are meant to be in both arms.
+        marks:
+          names === null || unit === "task" || unit === "step"
+            ? null
+            : addMarks(
+                NO_MARKS,
+                Array.from(names, (index) => samples.unitNames[index] ?? ""),
+              ),
+      };
+    }
+    case "series":
+      return { ...entered(samples, slice, pickSeries), ...tally, rows: samples.at.length };
+    case "counts":
+      return {
+        ...entered(samples, samples.timed === false ? null : slice, pickCounts),
+        ...tally,
+        rows: samples.at.length,
+      };
+    case "histogram":
+      return { ...entered(samples, slice, pickHistogram), ...tally, rows: samples.at.length };
+  }
+}
+
+/** Rows that each stand for a step of time, with that time: a series, however the source wrote it down. */
+function isSeriesByRow(
+  samples: Samples,
+  { unit, kind }: Pick<Metric, "unit" | "kind">,
+): samples is SampleRows & { at: Float64Array } {
+  return (
+    samples.shape === "samples" && unit === "step" && kind !== "errors" && samples.units === null && samples.at !== null
+  );
+}
+
+function toSeries({ at, values }: SampleRows & { at: Float64Array }, stepSeconds: number): Series {
+  const order = Array.from(at, (_, row) => row).sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0));
+  return { shape: "series", stepSeconds, at: take(at, order), values: take(values, order) };
+}
+
+/** Often nothing is new. */
+const sorted = (values: Float64Array): Float64Array => (values.length === 0 ? values : sortSample(values, "values"));
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }) => (a.name < b.name ? -1 : 1);
+
+/** The steps that end in (from, to]. */
+function entered<T extends Series | Counts | Histogram>(
+  steps: T,
+  slice: EntrySlice | null,
+  pick: (steps: T, keep: readonly number[]) => T,
+): T & { readonly lastAt: number | null } {
+  const all = Array.from(steps.at, (_, step) => step);
+  // Rows with times of their own begin where they stand; a step is named by its end.
+  const isStep = steps.stepSeconds > 0;
+  const isIn = (at: number) =>
+    slice === null ||
+    (isStep ? at > slice.from + TOUCH && at <= slice.edge + TOUCH : at >= slice.from && at < slice.to);
+  const keep = all.filter((step) => isIn(steps.at[step] ?? 0));
+  const kept = keep.length === all.length ? steps : pick(steps, keep);
+  return { ...kept, lastAt: kept.at.at(-1) ?? null };
+}
+
+/** Times of steps are compared with this much slack in seconds. */
+const TOUCH = 1e-3;
+
+const take = (column: Float64Array, keep: readonly number[]) => Float64Array.from(keep, (step) => column[step] ?? 0);
+const pickSeries = (steps: Series, keep: readonly number[]): Series => ({
+  ...steps,
+  at: take(steps.at, keep),
+  values: take(steps.values, keep),
+});
+const pickCounts = (steps: Counts, keep: readonly number[]): Counts => ({
+  ...steps,
+  at: take(steps.at, keep),
+  events: take(steps.events, keep),
+  exposure: take(steps.exposure, keep),
+});
+const pickHistogram = (steps: Histogram, keep: readonly number[]): Histogram => {
+  const buckets = steps.upperEdges.length;
+  const counts = new Float64Array(keep.length * buckets);
+  for (const [place, step] of keep.entries())
+    counts.set(steps.counts.subarray(step * buckets, (step + 1) * buckets), place * buckets);
+  return { ...steps, at: take(steps.at, keep), counts };
+};
+
+/** @throws RangeError when the shapes differ: a metric keeps its shape through a run. */
+function join(before: ArmState, added: ArmState): ArmState {
+  const tally = {
+    rows: before.rows + added.rows,
+    invalid: before.invalid + added.invalid,
+    faults: joinFaults(before.faults, added.faults),
+    lastAt: added.lastAt ?? before.lastAt,
+  };
+  if (before.shape === "units" && added.shape === "units") {
+    return {
+      shape: "units",
+      ...tally,
+      values: mergeSorted(before.values, added.values),
+      strata: joinStrata(before.strata, added.strata),
+      marks:
+        before.marks === null || added.marks === null
+          ? (before.marks ?? added.marks)
+          : joinMarks(before.marks, added.marks),
+    };
+  }
+  const steps = joinSteps(before, added, tally);
+  if (steps !== null)
+    // Steps that have been taken together before take in the new, shorter ones.
+    return added.shape !== "units" && steps.stepSeconds > added.stepSeconds
+      ? coarsened(steps, steps.stepSeconds)
+      : steps;
+  throw new RangeError(`the arm came as ${before.shape} before and as ${added.shape} now`);
+}
+
+function joinSteps(
+  before: ArmState,
+  added: ArmState,
+  tally: Pick<ArmState, "rows" | "invalid" | "faults" | "lastAt">,
+): SeriesState | CountsState | HistogramState | null {
+  if (before.shape === "series" && added.shape === "series")
+    return { ...before, ...tally, at: concat(before.at, added.at), values: concat(before.values, added.values) };
+  if (before.shape === "counts" && added.shape === "counts")
+    return {
+      ...before,
+      ...tally,
+      at: concat(before.at, added.at),
+      events: concat(before.events, added.events),
+      exposure: concat(before.exposure, added.exposure),
+    };
+  if (before.shape === "histogram" && added.shape === "histogram")
+    return { ...before, ...tally, at: concat(before.at, added.at), counts: concat(before.counts, added.counts) };
+  return null;
+}
+
+/** Whether a later slice can be added: of one shape, one step length, the same buckets. */
+export function isContinuation(before: ArmState, samples: Samples): boolean {
+  if (before.shape === "units") return samples.shape === "samples";
+  if (before.shape === "series" && samples.shape === "samples") return true;
+  if (before.shape !== samples.shape) return false;
+  if (before.shape !== "histogram" || samples.shape !== "histogram") return true;
+  const { upperEdges } = samples;
+  return (
+    before.upperEdges.length === upperEdges.length &&
+    before.upperEdges.every((edge, index) => edge === upperEdges[index])
+  );
+}
+
+function joinFaults(a: ArmState["faults"], b: ArmState["faults"]): ArmState["faults"] {
+  const all = new Map(a.map((fault) => [fault.kind, fault]));
+  for (const fault of b) {
+    const known = all.get(fault.kind);
+    all.set(fault.kind, known === undefined ? fault : { ...known, count: known.count + fault.count });
+  }
+  return [...all.values()];
+}
+
+function joinStrata(a: UnitsState["strata"], b: UnitsState["strata"]): UnitsState["strata"] {
+  if (a === null || b === null) return a ?? b;
+  const all = new Map(a.map(({ name, values }) => [name, values]));
+  for (const { name, values } of b) {
+    const known = all.get(name);
+    all.set(name, known === undefined ? values : mergeSorted(known, values));
+  }
+  return [...all].map(([name, values]) => ({ name, values })).sort(byName);
+}
+
+function joinMarks(a: NonNullable<UnitsState["marks"]>, b: NonNullable<UnitsState["marks"]>): UnitsState["marks"] {
+  const shift = Math.max(a.shift, b.shift);
+  const kept = new Set([...a.hashes, ...b.hashes].filter((hash) => hash % 2 ** shift === 0));
+  return addMarks({ shift, hashes: Float64Array.from(kept).sort() }, []);
+}
+
+function concat(a: Float64Array, b: Float64Array): Float64Array {
+  if (b.length === 0) return a;
+  const both = new Float64Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function compacted(arm: ArmState): ArmState {
+  switch (arm.shape) {
+    case "units":
+      if (arm.values.length <= ROUND_ABOVE) return arm;
+      return {
+        ...arm,
+        values: arm.values.map(toElevenBits),
+        strata: arm.strata?.map(({ name, values }) => ({ name, values: values.map(toElevenBits) })) ?? null,
+      };
+    case "series":
+    case "counts":
+      return arm.at.length <= MOST_STEPS || arm.stepSeconds === 0 ? arm : coarsened(arm, 2 * arm.stepSeconds);
+    case "histogram":
+      return arm.at.length <= MOST_HISTOGRAM_STEPS ? arm : coarsened(arm, 2 * arm.stepSeconds);
+  }
+}
+
+/** Dekker's splitting: the nearest number with 11 significant bits. Keeps order, and is its own inverse from the second time on. */
+function toElevenBits(value: number): number {
+  const big = value * (2 ** 42 + 1);
+  return Number.isFinite(big) ? big - (big - value) : value;
+}
+
+/** Which steps of this length the given ones belong to, on a grid of whole multiples since the epoch, so that both arms are taken together alike. */
+function groupsOf(at: Float64Array, stepSeconds: number): { at: Float64Array; group: Int32Array } {
+  const group = new Int32Array(at.length);
+  const ends: number[] = [];
+  for (let step = 0; step < at.length; step++) {
+    const end = Math.ceil(((at[step] ?? 0) - TOUCH) / stepSeconds) * stepSeconds;
+    if (ends.at(-1) !== end) ends.push(end);
+    group[step] = ends.length - 1;
+  }
+  return { at: Float64Array.from(ends), group };
+}
+
+function addUp(column: Float64Array, group: Int32Array, groups: number): Float64Array {
+  const sums = new Float64Array(groups);
+  for (let step = 0; step < column.length; step++) {
+    const place = group[step] ?? 0;
+    sums[place] = (sums[place] ?? 0) + (column[step] ?? 0);
+  }
+  return sums;
+}
+
+/** The arm in steps of this length: counts add up, values of a series are averaged. */
+export function coarsened<T extends SeriesState | CountsState | HistogramState>(arm: T, stepSeconds: number): T {
+  const { at, group } = groupsOf(arm.at, stepSeconds);
+  if (arm.shape === "series") {
+    const sums = addUp(arm.values, group, at.length);
+    const sizes = addUp(new Float64Array(arm.values.length).fill(1), group, at.length);
+    return { ...arm, stepSeconds, at, values: sums.map((sum, place) => sum / (sizes[place] ?? 1)) };
+  }
+  if (arm.shape === "counts") {
+    const events = addUp(arm.events, group, at.length);
+    return { ...arm, stepSeconds, at, events, exposure: addUp(arm.exposure, group, at.length) };
+  }
+  const buckets = arm.upperEdges.length;
+  const counts = new Float64Array(at.length * buckets);
+  for (let step = 0; step < arm.at.length; step++)
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const place = (group[step] ?? 0) * buckets + bucket;
+      counts[place] = (counts[place] ?? 0) + (arm.counts[step * buckets + bucket] ?? 0);
+    }
+  return { ...arm, stepSeconds, at, counts };
+}

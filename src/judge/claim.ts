@@ -1,0 +1,152 @@
+import type { ClaimState, SpentSoFar } from "../model/look-state.ts";
+import { nextBoundary, obrienFlemingSpending, powerSpending } from "../stats/alpha-spending.ts";
+import { criticalZ } from "../stats/confidence-sequence.ts";
+import { normalQuantileUpper, normalSf } from "../stats/distributions/normal.ts";
+
+/**
+ * At which p-value may a look make a claim, so that the error over all looks stays within the claim's budget?
+ *
+ * `once`: at the budget itself. `scheduled`: at the boundary of alpha spending; harm by Kim and DeMets' power 1.5, which finds it early, safety by O'Brien and
+ * Fleming's shape, which waits. `continuous`: where the normal-mixture e-value reaches 1 / budget; it needs no end. docs/decisions/0004 says why.
+ */
+export interface ClaimClock {
+  readonly mode: "once" | "scheduled" | "continuous";
+  /** Fraction of the plan that has passed, in [0, 1]. */
+  readonly fraction: number;
+  /** This look's number, from 1. */
+  readonly look: number;
+  /** How many looks the plan has. */
+  readonly looksPlanned: number;
+}
+
+export interface Claim {
+  /** One-sided; small speaks for the claim. */
+  readonly p: number;
+  /** The budget of this claim over all looks. */
+  readonly alpha: number;
+  readonly spending: "harm" | "safety";
+  /** Why the evidence must not speak yet, or null. A look that is not tested spends nothing. */
+  readonly bar: string | null;
+  /** Anything proportional to 1 / variance; only ratios between looks count. */
+  readonly information: number;
+  /** How many standard errors lie between no effect and the margin; null where that is not known. */
+  readonly distance: number | null;
+}
+
+export interface Tested {
+  /** At this look. */
+  readonly proven: boolean;
+  /** The look at which it was first proven; null when it never was. */
+  readonly since: number | null;
+  /** The claim holds at p-values up to here; null where nobody asked and the claim is not made. */
+  readonly level: number | null;
+}
+
+/** The claims of one metric at one look. */
+export interface ClaimBook {
+  test(key: string, claim: Claim): Tested;
+  /** For the next look. */
+  readonly states: Readonly<Record<string, ClaimState>>;
+}
+
+/** What the e-value looks for, in margins. Twice the margin is found soonest near the margin's own sample size. */
+const SOUGHT_MARGINS = 2;
+
+/** A union bound over looks without end: the budgets of the looks, 6 / (pi k)^2, add up to 1. */
+const UNION = 6 / Math.PI ** 2;
+
+/**
+ * @param wanted  levels are reported for every claim, not only for those where they decide: dearer by a boundary per claim and look.
+ */
+export function openClaims(
+  before: Readonly<Record<string, ClaimState>>,
+  clock: ClaimClock,
+  wanted: boolean,
+): ClaimBook {
+  const states: Record<string, ClaimState> = { ...before };
+  return {
+    states,
+    test(key, claim) {
+      const known = states[key] ?? { provenAt: null, curve: null, pending: [] };
+      const { proven, level, state } = TESTS[clock.mode](claim, known, clock, wanted);
+      const since = known.provenAt ?? (proven ? clock.look : null);
+      states[key] = { ...state, provenAt: since };
+      return { proven, since, level };
+    },
+  };
+}
+
+type Test = (
+  claim: Claim,
+  known: ClaimState,
+  clock: ClaimClock,
+  wanted: boolean,
+) => { proven: boolean; level: number | null; state: ClaimState };
+
+const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
+  once: ({ p, alpha, bar }, known) => ({ proven: bar === null && p <= alpha, level: alpha, state: known }),
+  scheduled,
+  continuous({ p, alpha, bar, distance }, known, { look }) {
+    const level =
+      distance === null || distance === 0
+        ? (alpha * UNION) / look ** 2
+        : normalSf(criticalZ(1, SOUGHT_MARGINS * distance, alpha, "greater"));
+    return { proven: bar === null && p <= level, level, state: known };
+  },
+};
+
+function scheduled(
+  { p, alpha, spending, bar, information }: Claim,
+  known: ClaimState,
+  { fraction }: ClaimClock,
+  wanted: boolean,
+): { proven: boolean; level: number | null; state: ClaimState } {
+  const spent = spending === "harm" ? powerSpending(fraction, alpha) : obrienFlemingSpending(fraction, alpha);
+  const before = known.pending.at(-1) ?? known.curve;
+  const grown = before === null || information > before.information;
+  if (bar !== null || !grown || spent <= (before?.spent ?? 0)) {
+    const level = wanted && grown && information > 0 ? levelOf(walk(known), spent, information).level : null;
+    return { proven: false, level, state: known };
+  }
+  const here = { spent, information };
+  // A boundary is at least what this look adds to the spend, and at most what has been spent in all: mostly that settles it.
+  if (p <= spent - (before?.spent ?? 0) && !wanted)
+    return { proven: true, level: spent, state: { ...known, pending: [...known.pending, here] } };
+  if (p > spent && !wanted)
+    return { proven: false, level: null, state: { ...known, pending: [...known.pending, here] } };
+  const { level, curve } = levelOf(walk(known), spent, information);
+  return { proven: p <= level, level, state: { ...known, curve, pending: [] } };
+}
+
+/** The boundaries that nobody needed until now. */
+function walk({ curve, pending }: ClaimState): SpentSoFar | null {
+  let state = curve;
+  for (const { spent, information } of pending) state = levelOf(state, spent, information).curve;
+  return state;
+}
+
+function levelOf(
+  state: SpentSoFar | null,
+  spent: number,
+  information: number,
+): { level: number; curve: SpentSoFar | null } {
+  if (spent < (state?.spent ?? 0)) return { level: 0, curve: state };
+  const look = nextBoundary(state, { spent, information });
+  return { level: look.level, curve: look.state };
+}
+
+/** How many standard errors two p-values of one statistic lie apart. */
+export function distanceBetween(atNone: Tails, atMargin: Tails): number | null {
+  const distance = Math.abs(zOf(atNone) - zOf(atMargin));
+  return Number.isFinite(distance) ? distance : null;
+}
+
+interface Tails {
+  readonly above: number;
+  readonly below: number;
+}
+
+function zOf({ above, below }: Tails): number {
+  if (above <= 0 || below <= 0) return Number.NaN;
+  return above < below ? normalQuantileUpper(above) : -normalQuantileUpper(below);
+}

@@ -1,0 +1,65 @@
+import type { UnitsState } from "../model/look-state.ts";
+import { mergeSorted } from "../stats/merge-sorted.ts";
+
+/** Units of both arms that are alike in what was known before a version acted, and their share of all traffic. */
+export interface Stratum {
+  readonly names: readonly string[];
+  readonly weight: number;
+  /** Ascending. */
+  readonly baseline: Float64Array;
+  readonly candidate: Float64Array;
+}
+
+/** A stratum with fewer units in an arm is taken together with other small ones. */
+const MIN_STRATUM_UNITS = 10;
+
+/**
+ * Both arms by stratum, so that each arm can be compared at the same mix. One stratum that holds all where none are declared, or where they are too small.
+ */
+export function strataOf(baseline: UnitsState, candidate: UnitsState): Stratum[] {
+  const all = baseline.values.length + candidate.values.length;
+  const whole: Stratum = { names: [], weight: 1, baseline: baseline.values, candidate: candidate.values };
+  if (baseline.strata === null || candidate.strata === null) return [whole];
+  const names = [...new Set([...baseline.strata, ...candidate.strata].map(({ name }) => name))].sort();
+  const valuesIn = (strata: NonNullable<UnitsState["strata"]>, name: string) =>
+    strata.find((stratum) => stratum.name === name)?.values ?? NONE;
+  const groups = names.map((name): Stratum => {
+    const [b, c] = [valuesIn(baseline.strata ?? [], name), valuesIn(candidate.strata ?? [], name)];
+    return { names: [name], weight: (b.length + c.length) / all, baseline: b, candidate: c };
+  });
+  const isSmall = (group: Stratum) => Math.min(group.baseline.length, group.candidate.length) < MIN_STRATUM_UNITS;
+  const large = groups.filter((group) => !isSmall(group)).sort((a, b) => a.weight - b.weight);
+  let rest = groups
+    .filter(isSmall)
+    .reduce<Stratum | null>((sum, group) => (sum === null ? group : together(sum, group)), null);
+  // What is small together takes in the smallest of the others, until it is large enough.
+  while (rest !== null && isSmall(rest) && large.length > 0) {
+    const smallest = large.shift();
+    if (smallest !== undefined) rest = together(rest, smallest);
+  }
+  const result = rest === null ? large : [...large, rest];
+  return result.length < 2 ? [whole] : result;
+}
+
+const NONE = new Float64Array(0);
+
+function together(a: Stratum, b: Stratum): Stratum {
+  return {
+    names: [...a.names, ...b.names],
+    weight: a.weight + b.weight,
+    baseline: mergeSorted(a.baseline, b.baseline),
+    candidate: mergeSorted(a.candidate, b.candidate),
+  };
+}
+
+/** Units per stratum of both arms, for comparing the mixes. */
+export function mixOf(
+  baseline: UnitsState,
+  candidate: UnitsState,
+): { names: string[]; baseline: number[]; candidate: number[] } | null {
+  if (baseline.strata === null || candidate.strata === null) return null;
+  const names = [...new Set([...baseline.strata, ...candidate.strata].map(({ name }) => name))].sort();
+  const sizes = (strata: NonNullable<UnitsState["strata"]>) =>
+    names.map((name) => strata.find((stratum) => stratum.name === name)?.values.length ?? 0);
+  return { names, baseline: sizes(baseline.strata), candidate: sizes(candidate.strata) };
+}

@@ -1,0 +1,156 @@
+import { z } from "zod";
+
+/**
+ * What one look leaves behind for the next, on whatever worker that runs: the evidence so far in a compact form, and how much of each error budget has been
+ * spent. Numbers stand in typed arrays; `toStoredState` and `readStoredState` carry them through the record.
+ */
+export interface LookState {
+  readonly v: 2;
+  /** Looks so far. */
+  readonly looks: number;
+  /** By metric. */
+  readonly metrics: Readonly<Record<string, MetricState>>;
+  /** Identifies everything that has been judged so far; each look's digest is made from the one before. */
+  readonly digest: string;
+  /** Evidence that routing shares the units as it says, as a log e-value with its counts; null where it is not tested. */
+  readonly sampleRatio: {
+    readonly counts: readonly number[];
+    readonly expected: readonly number[];
+    readonly logE: number;
+    readonly maxLogE: number;
+  } | null;
+}
+
+export interface MetricState {
+  /** Seconds since the epoch up to which both arms have been gathered; null before the first answer. */
+  readonly gatheredUpTo: number | null;
+  /** The source knows no times: every look asks for the whole window again. */
+  readonly timeless: boolean;
+  readonly baseline: ArmState | null;
+  readonly candidate: ArmState | null;
+  /** By component and side (`body:worse`), and by limit and side (`p95:max:breached`). */
+  readonly claims: Readonly<Record<string, ClaimState>>;
+}
+
+/** One claim that is tested again and again: "worse", "safe", "the limit is breached". */
+export interface ClaimState {
+  /** The look at which it was proven. */
+  readonly provenAt: number | null;
+  /** Alpha spending up to the latest look whose boundary was needed. */
+  readonly curve: SpentSoFar | null;
+  /** Looks since then, tested without needing a boundary. */
+  readonly pending: readonly { readonly spent: number; readonly information: number }[];
+}
+
+export interface SpentSoFar {
+  readonly looks: number;
+  readonly spent: number;
+  readonly information: number;
+  readonly boundary: number;
+  readonly curve: { readonly edges: readonly number[]; readonly values: readonly number[] };
+}
+
+/** How much of an arm has come in, and what of it was no value. */
+interface ArmTally {
+  readonly rows: number;
+  readonly invalid: number;
+  /** Kinds of invalid cells with their number and first example. */
+  readonly faults: readonly { readonly kind: string; readonly count: number; readonly example: string }[];
+  /** Seconds since the epoch of the newest row or step; null without times. */
+  readonly lastAt: number | null;
+}
+
+export type ArmState = UnitsState | SeriesState | CountsState | HistogramState;
+
+export interface UnitsState extends ArmTally {
+  readonly shape: "units";
+  /** One value per unit, ascending. Beyond ROUND_ABOVE units rounded to 11 significant bits, which is 0.05 %. */
+  readonly values: Float64Array;
+  /** The same by stratum; null where no strata are declared. */
+  readonly strata: readonly { readonly name: string; readonly values: Float64Array }[] | null;
+  /** A sample of the units' identities, ascending hashes, for finding units that were in both arms. */
+  readonly marks: { readonly shift: number; readonly hashes: Float64Array } | null;
+}
+
+export interface SeriesState extends ArmTally {
+  readonly shape: "series";
+  readonly stepSeconds: number;
+  readonly at: Float64Array;
+  readonly values: Float64Array;
+}
+
+export interface CountsState extends ArmTally {
+  readonly shape: "counts";
+  readonly stepSeconds: number;
+  readonly at: Float64Array;
+  readonly events: Float64Array;
+  readonly exposure: Float64Array;
+}
+
+export interface HistogramState extends ArmTally {
+  readonly shape: "histogram";
+  readonly stepSeconds: number;
+  readonly at: Float64Array;
+  readonly upperEdges: Float64Array;
+  readonly counts: Float64Array;
+}
+
+/** As text for the record: typed arrays become base64 of their bytes, ascending ones with repeats their distinct values and counts. */
+export function toStoredState(state: LookState): string {
+  return JSON.stringify(state, (_, value: unknown) => (value instanceof Float64Array ? pack(value) : value));
+}
+
+const Head = z.object({ v: z.literal(2), looks: z.int().min(1) });
+
+/** @throws when the text was not written by `toStoredState`. */
+export function readStoredState(text: string): LookState {
+  const state: unknown = JSON.parse(text, (_, value: unknown) => (isPacked(value) ? unpack(value) : value));
+  Head.parse(state);
+  // The rest was written by this program, of the version that `v` names.
+  return state as LookState;
+}
+
+type Packed = { readonly f64: string } | { readonly f64: string; readonly times: string };
+
+function pack(values: Float64Array): Packed {
+  const distinct: number[] = [];
+  const times: number[] = [];
+  for (const value of values) {
+    if (distinct.length > 0 && value === distinct[distinct.length - 1])
+      times[times.length - 1] = (times.at(-1) ?? 0) + 1;
+    else {
+      distinct.push(value);
+      times.push(1);
+    }
+  }
+  if (distinct.length > 0.6 * values.length) return { f64: toBase64(values) };
+  return { f64: toBase64(Float64Array.from(distinct)), times: toBase64(Float64Array.from(times)) };
+}
+
+function unpack(packed: Packed): Float64Array {
+  const values = fromBase64(packed.f64);
+  if (!("times" in packed)) return values;
+  const times = fromBase64(packed.times);
+  const all = new Float64Array(times.reduce((sum, count) => sum + count, 0));
+  let place = 0;
+  for (let i = 0; i < values.length; i++) {
+    all.fill(values[i] ?? 0, place, place + (times[i] ?? 0));
+    place += times[i] ?? 0;
+  }
+  return all;
+}
+
+function isPacked(value: unknown): value is Packed {
+  return typeof value === "object" && value !== null && typeof (value as { f64?: unknown }).f64 === "string";
+}
+
+function toBase64(values: Float64Array): string {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
+}
+
+function fromBase64(text: string): Float64Array {
+  const bytes = Buffer.from(text, "base64");
+  const values = new Float64Array(bytes.length / 8);
+  new Uint8Array(values.buffer).set(bytes);
+  return values;
+}
