@@ -1,9 +1,9 @@
 /**
- * How fast are the rank statistics, beside scipy and beside Kayenta's interval?
+ * How fast are the rank statistics, beside scipy and beside Kayenta's interval, and what does a whole look cost?
  *
- *   npx tsx bench/stats.ts [values per arm …]        default 100 1000 10000 100000 1000000
+ *   npm run bench stats [values per arm …]        default 100 1000 10000 100000 1000000
  *
- * The same data are written to a file for both sides; blocks of calls alternate between them, and the medians of the
+ * Python with scipy is installed below .cache/ on the first run; without it the comparison is left out. The same data are written to a file for both sides; blocks of calls alternate between them, and the medians of the
  * blocks are compared.
  */
 import { spawnSync } from "node:child_process";
@@ -21,6 +21,7 @@ import { sortSample } from "../src/stats/sort-sample.ts";
 import { placementVariance, superiorityFromSummary } from "../src/stats/superiority.ts";
 import { kayentaInterval } from "./kayenta-interval.ts";
 import { startScipyPeer, type ScipyPeer } from "./scipy-peer.ts";
+import { benchWholeLook } from "./whole-look.ts";
 
 const CACHE = fileURLToPath(new URL("../.cache", import.meta.url));
 const SELF = fileURLToPath(import.meta.url);
@@ -74,18 +75,29 @@ function ours({ candidate, baseline }: Arms) {
   };
 }
 
-export async function benchStats(sizes: readonly number[]): Promise<void> {
-  const peer = startScipyPeer(CACHE);
+const SIZES = [100, 1000, 10_000, 100_000, 1_000_000];
+
+export async function run(args: string[]): Promise<void> {
+  const sizes = args.length === 0 ? SIZES : args.map(Number);
+  for (const size of sizes) {
+    if (!Number.isSafeInteger(size) || size < 2) throw new RangeError(`values per arm: ${args.join(" ")}`);
+  }
   stdout.write(`node ${version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores\n`);
-  if (typeof peer === "string") stdout.write(`no comparison with scipy: ${peer}\n`);
+  benchWholeLook();
+  await compareWithScipy(sizes);
+  compareIntervals(sizes);
+  if (sizes.includes(1_000_000)) comparePeaks();
+}
+
+async function compareWithScipy(sizes: readonly number[]): Promise<void> {
+  const peer = startScipyPeer(CACHE);
+  if (typeof peer === "string") stdout.write(`\nno comparison with scipy: ${peer}\n`);
   stdout.write("\nsort + Mann-Whitney + Kolmogorov-Smirnov + theta with DeLong variance, per call\n");
   row(["law", "n = m", "ours", "scipy MWU + KS", "ratio", "goal", "", "with interval"]);
   for (const [law, arms] of Object.entries(laws)) {
     for (const n of sizes) await compare(law, n, arms, typeof peer === "string" ? undefined : peer);
   }
   if (typeof peer !== "string") peer.close();
-  compareIntervals(sizes);
-  if (sizes.includes(1_000_000)) comparePeaks();
 }
 
 async function compare(
@@ -269,8 +281,5 @@ function row(cells: readonly string[]): void {
   stdout.write(`${cells.map((cell) => cell.padStart(15)).join(" ")}\n`);
 }
 
-if (argv[1] === SELF) {
-  const [first, ...rest] = argv.slice(2);
-  if (first === "--memory") reportPeak(Number(rest[0]));
-  else await benchStats(first === undefined ? [100, 1000, 10_000, 100_000, 1_000_000] : [first, ...rest].map(Number));
-}
+// Not a way to start the benchmark: the child process of `comparePeaks`.
+if (argv[1] === SELF && argv[2] === "--memory") reportPeak(Number(argv[3]));

@@ -1,0 +1,40 @@
+import { backtest } from "../../src/backtest.ts";
+import type { Analysis } from "../../src/model/analysis.ts";
+import { checkAnalysis, invalidAnalysis } from "../../src/model/read-analysis.ts";
+import { createReplaySource } from "../../src/sources/replay.ts";
+import type { Judge } from "./judgement.ts";
+import { LOOK_MINUTES, REPLAY, START, type Workload } from "./workload.ts";
+
+/**
+ * Our judge, look by look as in a live run.
+ *
+ * @param rollbackBudget  in place of the workload's own; null leaves it.
+ */
+export function judgeByOurs(rollbackBudget: number | null): Judge {
+  const analyses = new Map<Workload, Analysis>();
+  return async ({ baseline, candidate }, workload) => {
+    const analysis = analyses.get(workload) ?? resolve(workload, rollbackBudget);
+    analyses.set(workload, analysis);
+    const recording = new Map([
+      ["baseline", baseline],
+      ["candidate", candidate],
+    ]);
+    const sources = new Map([[REPLAY, createReplaySource(recording)]]);
+    const replayed = await backtest(sources, analysis, { start: START });
+    const { verdict, minutes } = replayed;
+    const look = Math.round(minutes / LOOK_MINUTES);
+    // Past a promotion the looks go on, so that a later false alarm is counted all the same.
+    const later =
+      verdict === "promote" ? await backtest(sources, analysis, { start: START, ignorePromotion: true }) : replayed;
+    const rollbackLook = verdict === "rollback" ? look : later.rollbackLook;
+    return { verdict, look, minutes, everRolledBack: rollbackLook !== null, rollbackLook };
+  };
+}
+
+/** @throws TouchstoneError `invalid_analysis` when the analysis of the workload is not valid. */
+function resolve(workload: Workload, rollbackBudget: number | null): Analysis {
+  const read = checkAnalysis(workload.analysis);
+  if ("issues" in read) throw invalidAnalysis(`the analysis of ${workload.name}`, read.issues);
+  if (rollbackBudget === null) return read.analysis;
+  return { ...read.analysis, budgets: { ...read.analysis.budgets, rollback: rollbackBudget } };
+}
