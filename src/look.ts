@@ -1,6 +1,7 @@
 import { isTouchstoneError, TouchstoneError } from "./errors.ts";
 import { clockOf } from "./judge/clock.ts";
 import { judge, type Judged } from "./judge/judge.ts";
+import { combineCandidates, pairRun, type CandidateLook } from "./judge/rainbow.ts";
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
 import type { Metric } from "./model/analysis.ts";
 import type { LookState } from "./model/look-state.ts";
@@ -8,7 +9,7 @@ import { queryForm } from "./model/query.ts";
 import type { Run, Window } from "./model/run.ts";
 import { toInstant, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
-import type { Sources } from "./sources/source.ts";
+import type { MetricSource, Sources } from "./sources/source.ts";
 
 /**
  * The product on one page: gather every arm of every metric, judge, and return the report with the state that the next look continues from.
@@ -24,10 +25,48 @@ export async function look(
   now: Instant,
   signal: AbortSignal,
 ): Promise<Judged> {
+  const once = askOnce(sources);
+  if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal);
+  const looks = await Promise.all(
+    run.candidates.map(async (version): Promise<CandidateLook> => {
+      const before = previous?.rainbow?.[version.label];
+      if (before?.report) return { version, decided: before.report };
+      return { version, judged: await lookAtPair(once, pairRun(run, version), before?.state ?? null, now, signal) };
+    }),
+  );
+  return combineCandidates(run, looks, previous, now);
+}
+
+async function lookAtPair(
+  sources: Sources,
+  run: Run,
+  previous: LookState | null,
+  now: Instant,
+  signal: AbortSignal,
+): Promise<Judged> {
   const gathered = await Promise.all(
     run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
   );
   return judge(run, gathered, previous, now);
+}
+
+/** The same sources, each asked only once in a look for what several candidates share: their baseline. */
+function askOnce(sources: Sources): Sources {
+  const asked = new Map<string, ReturnType<MetricSource["fetch"]>>();
+  return new Map(
+    [...sources].map(([name, source]): [string, MetricSource] => [
+      name,
+      {
+        ...source,
+        fetch(request, signal) {
+          const key = JSON.stringify([name, request.metric.name, request.version.label, request.window]);
+          const answer = asked.get(key) ?? source.fetch(request, signal);
+          asked.set(key, answer);
+          return answer;
+        },
+      },
+    ]),
+  );
 }
 
 /** What is new in both arms of one metric. An operating error of a source becomes data here, and nowhere else; a bug stays a bug. */

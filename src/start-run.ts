@@ -6,6 +6,7 @@ import { digestOf } from "./model/canonical.ts";
 import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
 import type { Run, StartRunRequest, Window } from "./model/run.ts";
 import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
+import type { Version } from "./model/version.ts";
 import type { Sources } from "./sources/source.ts";
 import type { Idempotency, StartedRun, Store } from "./store/store.ts";
 
@@ -32,7 +33,11 @@ export async function startRun(
   const analysis = await findAnalysis(store, project, request.analysis);
   const args = argumentsOf(analysis, request.args ?? {});
   refuseUnrunnable(analysis, sources);
-  refuseEqualArms(analysis, request, args, sources);
+  const candidates = request.candidates ?? (request.candidate === undefined ? [] : [request.candidate]);
+  const [first] = candidates;
+  if (first === undefined) throw new RangeError("a request without a candidate passed its schema");
+  for (const candidate of candidates)
+    refuseEqualArms(analysis, { baseline: request.baseline, candidate, window: request.window }, args, sources);
   const started = await store.startRun({
     project,
     requestDigest: digestOf(request),
@@ -48,7 +53,8 @@ export async function startRun(
         analysis: judged,
         analysisDigest: analysisDigest(analysis),
         baseline: request.baseline,
-        candidate: request.candidate,
+        candidate: first,
+        ...(request.candidates === undefined ? {} : { candidates: request.candidates }),
         window,
         args,
         rollout: request.rollout ?? null,
@@ -160,7 +166,11 @@ export function refuseEqualArms(
     throw new TouchstoneError("arms_identical", issues.map(({ detail }) => detail).join("; "), { issues });
 }
 
-type SourceArms = Pick<StartRunRequest, "baseline" | "candidate" | "window">;
+interface SourceArms {
+  readonly baseline: Version;
+  readonly candidate: Version;
+  readonly window?: Window | undefined;
+}
 
 /** Equal for both arms, so it cannot hide that nothing else differs. */
 const ANY_WINDOW: Window = { start: "1970-01-01T00:00:00.000Z", end: "1970-01-02T00:00:00.000Z" };

@@ -6,6 +6,7 @@ export function toRunView(stored: StoredRun): RunView {
   const report = stored.report === null ? null : Report.parse(JSON.parse(stored.report));
   return {
     ...toRunListItem(stored),
+    ...(report?.candidates === undefined ? {} : { candidates: report.candidates, best: report.best ?? null }),
     dueAt: stored.dueAt,
     window: stored.run.window,
     args: stored.run.args,
@@ -39,7 +40,9 @@ export function toRunListItem({
     decidedAt,
     analysis: { name: run.analysis.name, digest: run.analysisDigest },
     baseline: run.baseline,
-    candidate: run.candidate,
+    ...(run.candidates === undefined
+      ? { candidate: run.candidate }
+      : { candidates: run.candidates.map((version) => ({ version })) }),
     rollout: run.rollout === null ? null : { ...run.rollout, ...(attempt === null ? {} : { attempt }) },
     score,
     links: { self, looks: `${self}/looks`, report: `${self}/report` },

@@ -4,6 +4,7 @@ import { toText } from "../report/text.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import type { Verdict } from "../model/finding.ts";
 import type { Report, RunListItem, RunView } from "../model/run.ts";
+import { candidateLabel } from "../report/parts.ts";
 
 export const OUTPUTS = ["table", "json", "markdown", "html"] as const;
 export type Output = (typeof OUTPUTS)[number];
@@ -35,8 +36,8 @@ export function printRuns(items: readonly RunListItem[], output: Output): string
   if (output === "json") return `${canonicalJson(items)}\n`;
   return items
     .map(
-      ({ id, status, verdict, createdAt, analysis, baseline, candidate, summary }) =>
-        `${id}  ${createdAt}  ${(verdict ?? status).padEnd(9)}  ${analysis.name}  ${baseline.label} → ${candidate.label}  ${summary ?? ""}`.trimEnd() +
+      (item) =>
+        `${item.id}  ${item.createdAt}  ${(item.verdict ?? item.status).padEnd(9)}  ${item.analysis.name}  ${item.baseline.label} → ${candidateLabel(item)}  ${item.summary ?? ""}`.trimEnd() +
         "\n",
     )
     .join("");

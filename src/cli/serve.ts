@@ -4,6 +4,7 @@ import type { Logger } from "../log.ts";
 import { digestOf } from "../model/canonical.ts";
 import type { StartRunRequest } from "../model/run.ts";
 import { createClient } from "./client.ts";
+import { candidateLabel } from "../report/parts.ts";
 
 export type Role = "all" | "api" | "worker";
 
@@ -70,7 +71,7 @@ async function judgeExample(
     const { id } = await client.startRun(request, `example-${digestOf(request).slice(7, 39)}`, signal);
     const run = await client.readRun(id, 60, signal);
     stdout(
-      `  ${request.baseline.label} → ${request.candidate.label}  ${run.summary ?? run.status}\n      ${url}${run.links.report}\n`,
+      `  ${request.baseline.label} → ${candidateLabel(run)}  ${run.summary ?? run.status}\n      ${url}${run.links.report}\n`,
     );
   }
   stdout(`\nAll runs: ${url}/   Stop: Ctrl-C\n`);

@@ -18,6 +18,11 @@ export function digestEvidence(before: string | null, gathered: readonly Gathere
   return `sha256:${hash.digest("hex")}`;
 }
 
+/** One digest of several. */
+export function combineDigests(digests: readonly string[]): string {
+  return `sha256:${createHash("sha256").update(digests.join("\n")).digest("hex")}`;
+}
+
 function updateArm(hash: ReturnType<typeof createHash>, arm: ArmAnswer): void {
   if (arm.kind === "error") {
     hash.update(`${arm.code}\n`);

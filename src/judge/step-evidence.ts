@@ -1,5 +1,6 @@
 import type { Metric } from "../model/analysis.ts";
 import type { Counts, Series } from "../model/samples.ts";
+import { mixShift } from "../stats/mix-shift.ts";
 import { effectiveSampleSize } from "../stats/effective-sample-size.ts";
 import { longRunVariance } from "../stats/long-run-variance.ts";
 import { pairByStep, type PairedSteps } from "../stats/pair-by-step.ts";
@@ -120,7 +121,7 @@ export function countsEvidence(
   bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence {
   const { dispersion, df, steps } = dispersionOf(baseline, candidate);
-  const arms = { baseline: totalOf(baseline), candidate: totalOf(candidate) };
+  const arms = { baseline: atSameTimes(baseline, candidate) ?? totalOf(baseline), candidate: totalOf(candidate) };
   const few = steps < minSteps ? `${steps} steps, fewer than the ${minSteps} needed to know how much steps vary` : null;
   return rateEvidence(
     arms,
@@ -129,6 +130,54 @@ export function countsEvidence(
     { promotionBar: bars.promotionBar ?? few, rollbackBar: bars.rollbackBar ?? few },
   );
 }
+
+/**
+ * The baseline as if its traffic had come when the candidate's did. In a ramp the candidate sees little of the early hours and much of the late ones: an error rate
+ * that rises for both would look like the candidate's fault. Null where the arms shared the traffic evenly.
+ */
+function atSameTimes(baseline: Counts, candidate: Counts): { events: number; trials: number } | null {
+  if (!(candidate.stepSeconds > 0 && baseline.stepSeconds > 0)) return null;
+  const first = Math.min(baseline.at[0] ?? Infinity, candidate.at[0] ?? Infinity);
+  const last = Math.max(baseline.at.at(-1) ?? -Infinity, candidate.at.at(-1) ?? -Infinity);
+  const length = Math.max(candidate.stepSeconds, (last - first) / TIME_BLOCKS);
+  const blocks = Math.floor((last - first) / length) + 1;
+  const inBlocks = (arm: Counts, column: Float64Array): number[] => {
+    const sums = Array.from({ length: blocks }, () => 0);
+    for (let step = 0; step < arm.at.length; step++) {
+      const block = Math.min(blocks - 1, Math.floor(((arm.at[step] ?? 0) - first) / length));
+      sums[block] = (sums[block] ?? 0) + Math.round(column[step] ?? 0);
+    }
+    return sums;
+  };
+  const own = inBlocks(candidate, candidate.exposure);
+  const other = inBlocks(baseline, baseline.exposure);
+  if (blocks < 2 || !own.some((n) => n > 0) || !other.some((n) => n > 0)) return null;
+  const { p, totalVariation } = mixShift(own, other);
+  if (p >= UNEVEN_ALPHA || totalVariation < UNEVEN_SHARE) return null;
+  const events = inBlocks(baseline, baseline.events);
+  // A block in which the baseline had no traffic has nothing to compare with: it joins the next one that has.
+  let wanted = 0;
+  let all = 0;
+  let share = 0;
+  let spread = 0;
+  for (let block = 0; block < blocks; block++) {
+    wanted += own[block] ?? 0;
+    const trials = other[block] ?? 0;
+    if (trials === 0) continue;
+    share += (wanted * (events[block] ?? 0)) / trials;
+    spread += (wanted * wanted) / trials;
+    all += wanted;
+    wanted = 0;
+  }
+  if (all === 0) return null;
+  const trials = Math.max(1, Math.round((all * all) / spread));
+  return { trials, events: Math.min(trials, Math.round((trials * share) / all)) };
+}
+
+/** Stretches of time within which an error rate is taken as constant when traffic was shared unevenly. */
+const TIME_BLOCKS = 12;
+const UNEVEN_ALPHA = 0.001;
+const UNEVEN_SHARE = 0.02;
 
 /** How many times the variance of the difference of shares is what independent events would give. */
 function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number; df: number; steps: number } {

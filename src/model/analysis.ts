@@ -191,6 +191,12 @@ export const AnalysisDocument = z
         .describe(
           "How routing shares the units between the arms, as weights: { baseline: 95, candidate: 5 }. Given, a run whose units arrive in another ratio is paused.",
         ),
+      familywise: z
+        .boolean()
+        .optional()
+        .describe(
+          "Rainbow: true spreads the rollback budget over the candidates, so that it holds for all together; by default it holds for each.",
+        ),
       superiority: z
         .array(Name)
         .max(100)
@@ -299,6 +305,7 @@ export const Analysis = z
     policy: z.enum(["any", "critical-only"]),
     allocation: z.strictObject({ baseline: z.number(), candidate: z.number() }).nullable(),
     superiority: z.array(z.string()),
+    familywise: z.boolean(),
     plan: z.strictObject({
       mode: z.enum(["once", "scheduled", "continuous"]),
       durationSeconds: z.number().describe("Of the window; in continuous mode the longest a run may take."),

@@ -32,6 +32,7 @@ export const REASONS = {
     "the units arrive in another ratio than routing is configured for, so who is missing is not missing by chance",
   units_in_both_arms: "units were in both arms, so neither arm shows what one version does",
   baseline_unhealthy: "the baseline itself is proven beyond a critical limit",
+  baseline_suspect: "all candidates moved the same way, so it may be the baseline that is unusual",
   mix_shift: "the arms see another mix of strata than adjusting can make good",
   missingness_differs: "more values are missing in one arm than in the other",
   conflicting: "one part of the metric is proven worse and another proven better",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CandidateReport } from "./run.ts";
 
 /**
  * What one look leaves behind for the next, on whatever worker that runs: the evidence so far in a compact form, and how much of each error budget has been
@@ -19,6 +20,8 @@ export interface LookState {
     readonly logE: number;
     readonly maxLogE: number;
   } | null;
+  /** By candidate label; only in rainbow runs. */
+  readonly rainbow?: Readonly<Record<string, CandidateState>>;
 }
 
 export interface MetricState {
@@ -93,6 +96,12 @@ export interface HistogramState extends ArmTally {
   readonly at: Float64Array;
   readonly upperEdges: Float64Array;
   readonly counts: Float64Array;
+}
+
+/** The look that a rainbow run continues from: each candidate's own, and the report of those that have been decided. */
+export interface CandidateState {
+  readonly state: LookState | null;
+  readonly report: CandidateReport | null;
 }
 
 /** As text for the record: typed arrays become base64 of their bytes, ascending ones with repeats their distinct values and counts. */

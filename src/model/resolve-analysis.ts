@@ -128,6 +128,7 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
       policy,
       allocation: spec.allocation ?? null,
       superiority: [...superiority],
+      familywise: spec.familywise ?? false,
       plan: {
         mode: plan.mode,
         durationSeconds: durationOfWindow,

@@ -45,12 +45,30 @@ export const StartRunRequest = z
       .union([Name, AnalysisDocument], { error: "must be the name of an analysis, or an analysis" })
       .describe("The name of a stored analysis, or an analysis inline."),
     baseline: Version,
-    candidate: Version,
+    candidate: Version.optional().describe("The version that is judged; or several in `candidates`."),
+    candidates: z
+      .array(Version)
+      .min(1)
+      .max(20)
+      .optional()
+      .describe("A rainbow run: several versions judged against one baseline, a verdict each."),
     window: Window.optional().describe(
       "One look back at this window. Left out, a plan that looks once takes the last `plan.duration` before `plan.settle` ago; any other begins now.",
     ),
     args: args.optional(),
     rollout: Rollout.optional(),
+  })
+  .superRefine(({ baseline, candidate, candidates }, context) => {
+    const fault = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (candidate === undefined && candidates === undefined)
+      fault(["candidate"], "is missing; give candidate, or candidates");
+    if (candidate !== undefined && candidates !== undefined)
+      fault(["candidates"], "stands beside candidate; give one of them");
+    for (const [index, { label }] of (candidates ?? []).entries()) {
+      if (label === baseline.label) fault(["candidates", index, "label"], `is the baseline's label, ${label}`);
+      if (candidates?.findIndex((one) => one.label === label) !== index)
+        fault(["candidates", index, "label"], `stands twice, ${label}`);
+    }
   })
   .meta({ id: "StartRunRequest" });
 export type StartRunRequest = z.infer<typeof StartRunRequest>;
@@ -62,13 +80,30 @@ export const Run = z
     analysis: Analysis,
     analysisDigest: z.string(),
     baseline: Version,
-    candidate: Version,
+    candidate: Version.describe("Of a rainbow run the first of the candidates."),
+    candidates: z.array(Version).optional().describe("The candidates of a rainbow run."),
     window: Window.nullable().describe("Null only at the command line: all rows, whatever their time."),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
   })
   .meta({ id: "RunSnapshot" });
 export type Run = z.infer<typeof Run>;
+
+/** What one look says of one candidate of a rainbow run. Once there is a verdict it stays. */
+export const CandidateReport = z
+  .object({
+    version: Version,
+    look: z.int().describe("The look that this is from."),
+    decision: Decision,
+    verdict: Verdict.nullable(),
+    summary: z.string(),
+    reasons: z.array(Reason),
+    findings: z.array(Finding),
+    score: z.number().nullable(),
+    worstMetric: z.string().nullable(),
+  })
+  .meta({ id: "CandidateReport" });
+export type CandidateReport = z.infer<typeof CandidateReport>;
 
 /** What one look says. Equal input gives an equal report, byte for byte. */
 export const Report = z
@@ -78,7 +113,15 @@ export const Report = z
     run: z.string(),
     analysis: z.object({ name: Name, digest: z.string() }),
     baseline: Version,
-    candidate: Version,
+    candidate: Version.optional().describe("Absent in a rainbow run, which has candidates."),
+    candidates: z.array(CandidateReport).optional(),
+    best: z
+      .string()
+      .nullable()
+      .optional()
+      .describe(
+        "Rainbow: of the candidates that are promoted the one farthest from harm; not proven better than the next.",
+      ),
     window: Window.nullable(),
     rollout: Rollout.nullable(),
     look: z.object({ n: z.int(), at: Instant }),
@@ -113,7 +156,12 @@ export const RunView = z
     dueAt: Instant.nullable(),
     analysis: z.object({ name: Name, digest: z.string() }),
     baseline: Version,
-    candidate: Version,
+    candidate: Version.optional(),
+    candidates: z
+      .array(CandidateReport.partial().required({ version: true }))
+      .optional()
+      .describe("Rainbow: each version with its verdict. The run's own verdict is the worst of them."),
+    best: z.string().nullable().optional(),
     window: Window.nullable(),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
@@ -144,6 +192,8 @@ export const RunListItem = RunView.pick({
   analysis: true,
   baseline: true,
   candidate: true,
+  candidates: true,
+  best: true,
   rollout: true,
   score: true,
   links: true,

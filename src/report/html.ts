@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { formatEffect, formatNumber, formatP } from "../judge/format.ts";
 import type { ComponentFinding, Finding, LimitFinding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
+import { candidateLabel, partsOf, type ReportPart } from "./parts.ts";
 import { armValues } from "./text.ts";
 
 /** Light and dark by the reader's setting; a verdict is told by its word, colour only repeats it. */
@@ -31,20 +32,25 @@ export function toHtml(report: Report): string {
   return page(
     report.summary,
     `<h1 class="${report.decision}">${escapeHtml(report.summary)}</h1>
-<p>Candidate <code>${escapeHtml(report.candidate.label)}</code> against baseline <code>${escapeHtml(report.baseline.label)}</code>,
+<p>Candidate <code>${escapeHtml(candidateLabel(report))}</code> against baseline <code>${escapeHtml(report.baseline.label)}</code>,
 analysis <code>${escapeHtml(report.analysis.name)}</code>, ${escapeHtml(window)}.</p>
-<h2>Because</h2>
-<ul>${report.reasons.map(({ text }) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>
-<h2>Metrics</h2>
-<table><thead><tr><th>metric</th><th>finding</th><th>baseline</th><th>candidate</th><th>effect</th><th>no change · margin</th><th>units</th></tr></thead>
-<tbody>${report.findings.map(toRow).join("\n")}</tbody></table>
-${report.findings.map(toDetails).join("\n")}
+${partsOf(report).map(toPart).join("\n")}
 <h2>For the record</h2>
 <p class="quiet">Score ${report.score === null ? "–" : formatNumber(report.score)} of 100, for orientation: no verdict comes from it.
 Error budgets: rollback ${formatNumber(report.budgets.rollback)}, promote ${formatNumber(report.budgets.promote)}.
 Run <code>${escapeHtml(report.run)}</code>, look ${report.look.n} at ${escapeHtml(report.look.at)}, ${escapeHtml(report.evidence.engine)},
 analysis <code>${escapeHtml(report.analysis.digest)}</code>, evidence <code>${escapeHtml(report.evidence.digest)}</code>.</p>`,
   );
+}
+
+function toPart({ label, summary, decision, findings, reasons }: ReportPart): string {
+  const title = summary === null ? "" : `<h1 class="${decision}">${escapeHtml(label)}: ${escapeHtml(summary)}</h1>\n`;
+  return `${title}<h2>Because</h2>
+<ul>${reasons.map(({ text }) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>
+<h2>Metrics</h2>
+<table><thead><tr><th>metric</th><th>finding</th><th>baseline</th><th>candidate</th><th>effect</th><th>no change · margin</th><th>units</th></tr></thead>
+<tbody>${findings.map(toRow).join("\n")}</tbody></table>
+${findings.map(toDetails).join("\n")}`;
 }
 
 /** A page around a body that is escaped already. */

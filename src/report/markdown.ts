@@ -1,10 +1,11 @@
 import { formatEffect, formatNumber } from "../judge/format.ts";
 import type { Report } from "../model/run.ts";
+import { candidateLabel, partsOf } from "./parts.ts";
 import { armValues } from "./text.ts";
 
 /** The report for a pull request or a post-mortem. */
 export function toMarkdown(report: Report): string {
-  const rows = report.findings.map((finding) => {
+  const toRow = (finding: Report["findings"][number]): string => {
     const [baseline, candidate] = armValues(finding);
     const effect = finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit);
     const units =
@@ -12,21 +13,24 @@ export function toMarkdown(report: Report): string {
         ? "–"
         : `${formatNumber(finding.units.baseline)} / ${formatNumber(finding.units.candidate)}`;
     return `| ${[finding.metric, finding.tier, `**${finding.finding}**`, escape(baseline), escape(candidate), escape(effect), units].join(" | ")} |`;
-  });
+  };
   const window = report.window === null ? "all rows" : `${report.window.start} to ${report.window.end}`;
   return [
     `# ${escape(report.summary)}`,
     "",
-    `Candidate \`${report.candidate.label}\` against baseline \`${report.baseline.label}\`, analysis \`${report.analysis.name}\`, ${window}.`,
+    `Candidate \`${candidateLabel(report)}\` against baseline \`${report.baseline.label}\`, analysis \`${report.analysis.name}\`, ${window}.`,
     "",
-    "| metric | tier | finding | baseline | candidate | effect | units |",
-    "|---|---|---|---|---|---|---|",
-    ...rows,
-    "",
-    "## Because",
-    "",
-    ...report.reasons.map(({ text }) => `- ${escape(text)}`),
-    "",
+    ...partsOf(report).flatMap(({ summary, label, findings, reasons }) => [
+      ...(summary === null ? [] : [`## ${escape(label)}: ${escape(summary)}`, ""]),
+      "| metric | tier | finding | baseline | candidate | effect | units |",
+      "|---|---|---|---|---|---|---|",
+      ...findings.map(toRow),
+      "",
+      summary === null ? "## Because" : "### Because",
+      "",
+      ...reasons.map(({ text }) => `- ${escape(text)}`),
+      "",
+    ]),
     `Score ${report.score === null ? "–" : formatNumber(report.score)} of 100. Run \`${report.run}\`, look ${report.look.n} at ${report.look.at}, ${report.evidence.engine}, evidence \`${report.evidence.digest}\`.`,
     "",
   ].join("\n");

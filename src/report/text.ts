@@ -1,11 +1,22 @@
 import { formatEffect, formatNumber, formatValue } from "../judge/format.ts";
 import type { Finding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
+import { partsOf, type ReportPart } from "./parts.ts";
 
 /** A table for a terminal: one line per metric, then why. Without colour, so that it can be piped and pasted. */
 export function toText(report: Report): string {
+  return [
+    oneLine(report.summary),
+    "",
+    ...partsOf(report).flatMap(partLines),
+    `score ${report.score === null ? "–" : formatNumber(report.score)} of 100${report.worstMetric === null ? "" : ` (worst: ${report.worstMetric})`}, evidence ${report.evidence.digest}`,
+    "",
+  ].join("\n");
+}
+
+function partLines({ label, summary, findings, reasons }: ReportPart): string[] {
   const header = ["metric", "tier", "finding", "baseline", "candidate", "effect", "units"];
-  const rows = report.findings.map((finding) => [
+  const rows = findings.map((finding) => [
     finding.metric,
     finding.tier,
     finding.finding,
@@ -13,22 +24,18 @@ export function toText(report: Report): string {
     finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit),
     finding.units === null ? "–" : `${formatNumber(finding.units.baseline)} / ${formatNumber(finding.units.candidate)}`,
   ]);
-  const reasons = report.reasons.map(({ text }) => `  - ${oneLine(text)}`);
-  const warnings = report.findings.flatMap((finding) =>
+  const warnings = findings.flatMap((finding) =>
     finding.warnings.map((text) => `  - ${finding.metric}: ${oneLine(text)}`),
   );
   return [
-    oneLine(report.summary),
-    "",
+    ...(summary === null ? [] : [`${label}: ${oneLine(summary)}`]),
     ...toColumns([header, ...rows]),
     "",
     "because",
-    ...reasons,
+    ...reasons.map(({ text }) => `  - ${oneLine(text)}`),
     ...(warnings.length === 0 ? [] : ["", "note", ...warnings]),
     "",
-    `score ${report.score === null ? "–" : formatNumber(report.score)} of 100${report.worstMetric === null ? "" : ` (worst: ${report.worstMetric})`}, evidence ${report.evidence.digest}`,
-    "",
-  ].join("\n");
+  ];
 }
 
 /** The value that people know a metric by: the mean, or for latency the median. Baseline first. */

@@ -274,7 +274,7 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
       ...place,
       analysis: run.analysis.name,
       baseline: run.baseline.label,
-      candidate: run.candidate.label,
+      candidate: candidateLabels(run),
     });
     // Posts for one rollout take turns, so that two of them cannot both find nothing.
     await tx.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [
@@ -298,7 +298,7 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
       requestDigest,
       run.analysis.name,
       run.baseline.label,
-      run.candidate.label,
+      candidateLabels(run),
       rollout?.namespace ?? null,
       rollout?.name ?? null,
       rollout?.revision ?? null,
@@ -309,6 +309,14 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
   );
   if (idempotency !== null) await keepOutcome(tx, project, idempotency, run.id);
   return { run: toStoredRun(RunRow.parse(row)), outcome: "created", superseded };
+}
+
+/** The labels of all candidates, sorted: in whatever order they are named, it is the same run. */
+function candidateLabels({ candidate, candidates }: Run): string {
+  return (candidates ?? [candidate])
+    .map(({ label }) => label)
+    .sort()
+    .join(",");
 }
 
 /** The run that this identity has already: live, just decided, or of the very attempt that was asked for. */
@@ -494,7 +502,7 @@ function toWhere(project: string, filter: RunFilter, page: Page): { where: strin
   add((p) => `rollout_name = ${p}`, filter.rollout);
   add((p) => `status = ${p}`, filter.status);
   add((p) => `verdict = ${p}`, filter.verdict);
-  add((p) => `(candidate_label = ${p} or baseline_label = ${p})`, filter.version);
+  add((p) => `(${p} = any(string_to_array(candidate_label, ',')) or baseline_label = ${p})`, filter.version);
   add((p) => `created_at >= ${p}::timestamptz`, filter.since);
   add((p) => `created_at < ${p}::timestamptz`, filter.until);
   return { where: parts.join(" and "), values };

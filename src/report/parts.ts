@@ -1,0 +1,25 @@
+import type { Finding, Reason } from "../model/finding.ts";
+import type { Report, RunView } from "../model/run.ts";
+
+/** What a report says of one candidate; a run of one candidate has one part. */
+export interface ReportPart {
+  readonly label: string;
+  /** Null where the report's own summary says it already. */
+  readonly summary: string | null;
+  readonly decision: Report["decision"];
+  readonly findings: readonly Finding[];
+  readonly reasons: readonly Reason[];
+}
+
+export function partsOf(report: Report): ReportPart[] {
+  if (report.candidates === undefined) {
+    const { decision, findings, reasons } = report;
+    return [{ label: report.candidate?.label ?? "", summary: null, decision, findings, reasons }];
+  }
+  return report.candidates.map(({ version, ...part }) => ({ label: version.label, ...part }));
+}
+
+/** The label of the candidate, or of all. */
+export function candidateLabel({ candidate, candidates }: Pick<RunView, "candidate" | "candidates">): string {
+  return candidate?.label ?? (candidates ?? []).map(({ version }) => version.label).join(", ");
+}

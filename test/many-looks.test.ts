@@ -1,0 +1,138 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { RunView } from "../src/model/run.ts";
+import { seeded } from "../src/stats/random.ts";
+import { startStreet, type Street } from "./street.ts";
+
+/** Runs that look more than once, and runs of more than one candidate, through the whole embedded street. */
+
+const AGENT = fileURLToPath(new URL("../fixtures/agent", import.meta.url));
+const ROWS_PER_SECOND = 200;
+const RECORDED_SECONDS = 40;
+
+let street: Street;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "touchstone-live-"));
+  // Sessions of the coming seconds: v2 fails four times as often as v1, v3 as often.
+  const start = Date.now() / 1000;
+  for (const [label, rate, seed] of [
+    ["v1", 0.1, 1],
+    ["v2", 0.4, 2],
+    ["v3", 0.1, 3],
+  ] as const) {
+    const random = seeded(seed);
+    const rows = Array.from({ length: ROWS_PER_SECOND * RECORDED_SECONDS }, (_, row) =>
+      [`${label}-${row}`, new Date((start + row / ROWS_PER_SECOND) * 1000).toISOString(), random() < rate ? 1 : 0].join(
+        ",",
+      ),
+    );
+    await writeFile(join(folder, `${label}.csv`), `session,at,failed\n${rows.join("\n")}\n`);
+  }
+  street = await startStreet(
+    `sources:\n- { name: live, type: file, root: ${JSON.stringify(folder)} }\n- { name: files, type: file, root: ${JSON.stringify(AGENT)} }\n`,
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await street.stop();
+  await rm(folder, { recursive: true });
+});
+
+const analysis = (plan: object, more: object = {}) => ({
+  apiVersion: "touchstone/v1",
+  kind: "Analysis",
+  metadata: { name: "live" },
+  spec: {
+    unit: "session",
+    plan: { every: "1s", step: "1s", settle: "0s", ...plan },
+    metrics: [
+      {
+        name: "failures",
+        kind: "errors",
+        source: "live",
+        margin: "10pp",
+        query: { value: "failed", unit: "session", at: "at" },
+      },
+    ],
+    ...more,
+  },
+});
+
+async function verdictOf(body: object): Promise<RunView> {
+  const started = await street.ask("POST", "/v1/runs", body);
+  expect(started.status, started.text).toBe(202);
+  const read = await street.ask("GET", `/v1/runs/${started.body.id}?wait=30s`);
+  return RunView.parse(read.body);
+}
+
+const arms = (candidate: string) => ({ baseline: { label: "v1" }, candidate: { label: candidate } });
+
+test("a scheduled run looks until it knows, and keeps every look", async () => {
+  const run = await verdictOf({ analysis: analysis({ mode: "scheduled", duration: "10s" }), ...arms("v2") });
+  expect(run).toMatchObject({ status: "done", verdict: "rollback", dueAt: null });
+  const looks = (await street.ask("GET", `/v1/runs/${run.id}/looks`)).body.items;
+  expect(looks.length).toBe(run.lastLook?.n);
+  expect(looks.map(({ n }: { n: number }) => n)).toEqual(looks.map((_: unknown, index: number) => index + 1));
+  expect(looks.slice(0, -1).every(({ decision }: { decision: string }) => decision === "continue")).toBe(true);
+  expect(looks.at(-1).decision).toBe("rollback");
+}, 30_000);
+
+test("between two looks a run is running, says when the next one is due, and can be cancelled", async () => {
+  const quiet = analysis({ mode: "scheduled", duration: "60s", minDuration: "60s" });
+  const started = await street.ask("POST", "/v1/runs", { analysis: quiet, ...arms("v3") });
+  let run = RunView.parse(started.body);
+  while (run.lastLook === null) run = RunView.parse((await street.ask("GET", `/v1/runs/${run.id}?wait=1s`)).body);
+  expect(run).toMatchObject({ status: "running", verdict: null, lastLook: { decision: "continue" } });
+  expect(Date.parse(run.dueAt ?? "")).toBeGreaterThan(Date.parse(run.lastLook.at));
+  expect(run.summary).toMatch(/^continue: /);
+  expect((await street.ask("POST", `/v1/runs/${run.id}/cancel`)).body.status).toBe("cancelled");
+}, 30_000);
+
+test("a continuous run promotes without a known end", async () => {
+  const run = await verdictOf({ analysis: analysis({ mode: "continuous", maxDuration: "30s" }), ...arms("v3") });
+  expect(run).toMatchObject({ status: "done", verdict: "promote" });
+}, 40_000);
+
+test("a rainbow run gives each candidate its verdict, its own the worst of them, and names the best", async () => {
+  const run = await verdictOf({
+    analysis: "batch-eval",
+    baseline: { label: "v1" },
+    candidates: [{ label: "v2" }, { label: "v3" }, { label: "v4" }],
+    window: { start: "2026-11-19T08:00:00Z", end: "2026-11-19T08:30:00Z" },
+  });
+  expect(run.verdict).toBe("rollback");
+  expect(run.candidates?.map(({ version, verdict }) => [version.label, verdict])).toEqual([
+    ["v2", "rollback"],
+    ["v3", "promote"],
+    ["v4", "promote"],
+  ]);
+  expect(run.best).toBe("v4");
+  expect(run.candidate).toBeUndefined();
+  const page = await street.ask("GET", `/v1/runs/${run.id}/report`, undefined, { accept: "text/html" });
+  expect(page.text).toContain("v3: promote");
+});
+
+test("a request names one candidate or several, each once", async () => {
+  const fault = async (body: object) => {
+    const refused = await street.ask("POST", "/v1/runs", {
+      analysis: "batch-eval",
+      baseline: { label: "v1" },
+      ...body,
+    });
+    expect(refused.status).toBe(422);
+    return refused.body.issues;
+  };
+  expect(await fault({})).toEqual([{ pointer: "/candidate", detail: "is missing; give candidate, or candidates" }]);
+  expect(await fault({ candidate: { label: "v2" }, candidates: [{ label: "v3" }] })).toEqual([
+    { pointer: "/candidates", detail: "stands beside candidate; give one of them" },
+  ]);
+  expect(await fault({ candidates: [{ label: "v2" }, { label: "v2" }, { label: "v1" }] })).toEqual([
+    { pointer: "/candidates/1/label", detail: "stands twice, v2" },
+    { pointer: "/candidates/2/label", detail: "is the baseline's label, v1" },
+  ]);
+});
