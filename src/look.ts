@@ -5,6 +5,7 @@ import { combineCandidates, pairRun, type CandidateLook } from "./judge/rainbow.
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
 import type { Metric } from "./model/analysis.ts";
 import type { LookState } from "./model/look-state.ts";
+import { judgeRunByKayenta } from "./kayenta/judge-run.ts";
 import { queryForm } from "./model/query.ts";
 import type { Run, Window } from "./model/run.ts";
 import { toInstant, type Instant } from "./model/time.ts";
@@ -47,7 +48,9 @@ async function lookAtPair(
   const gathered = await Promise.all(
     run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
   );
-  return judge(run, gathered, previous, now);
+  return run.analysis.judge === "kayenta"
+    ? judgeRunByKayenta(run, gathered, previous, now)
+    : judge(run, gathered, previous, now);
 }
 
 /** The same sources, each asked only once in a look for what several candidates share: their baseline. */

@@ -191,6 +191,17 @@ export const AnalysisDocument = z
         .describe(
           "How routing shares the units between the arms, as weights: { baseline: 95, candidate: 5 }. Given, a run whose units arrive in another ratio is paused.",
         ),
+      judge: z
+        .enum(["touchstone", "kayenta"])
+        .optional()
+        .describe(
+          "kayenta: Kayenta's own judge with its faults, to compare before switching; margins, budgets and limits do not count then. Default touchstone.",
+        ),
+      kayenta: z
+        .strictObject({ pass: z.number().min(0).max(100), marginal: z.number().min(0).max(100) })
+        .refine(({ pass, marginal }) => marginal <= pass, { error: "must not be above pass", path: ["marginal"] })
+        .optional()
+        .describe("Score thresholds of Kayenta's judge. Default pass 75, marginal 50."),
       familywise: z
         .boolean()
         .optional()
@@ -306,6 +317,8 @@ export const Analysis = z
     allocation: z.strictObject({ baseline: z.number(), candidate: z.number() }).nullable(),
     superiority: z.array(z.string()),
     familywise: z.boolean(),
+    judge: z.enum(["touchstone", "kayenta"]),
+    kayenta: z.strictObject({ pass: z.number(), marginal: z.number() }),
     plan: z.strictObject({
       mode: z.enum(["once", "scheduled", "continuous"]),
       durationSeconds: z.number().describe("Of the window; in continuous mode the longest a run may take."),

@@ -41,6 +41,8 @@ export const REASONS = {
   partial: "one arm lacks steps that the other has",
   not_better: "the analysis asks for better, and only safe is proven",
   too_early: "the shortest time that the analysis asks for has not passed",
+  kayenta_score: "Kayenta's score and what it makes of it",
+  kayenta_metric: "what Kayenta's judge says of one metric",
   not_testable: "this shape of data cannot answer the question",
   all_safe: "every critical and required metric is safe and every limit holds",
 } as const;

@@ -100,6 +100,10 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
     if (metric !== null) metrics.push(metric);
   }
 
+  if (spec.judge === "kayenta" && plan.mode !== "once")
+    issues.push({ pointer: "/spec/judge", detail: `is kayenta, which looks once, and plan.mode is ${plan.mode}` });
+  if (spec.kayenta !== undefined && spec.judge !== "kayenta")
+    issues.push({ pointer: "/spec/kayenta", detail: "is for judge: kayenta" });
   const policy = spec.policy ?? "any";
   const superiority = spec.superiority ?? [];
   for (const [index, name] of superiority.entries()) {
@@ -129,6 +133,8 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
       allocation: spec.allocation ?? null,
       superiority: [...superiority],
       familywise: spec.familywise ?? false,
+      judge: spec.judge ?? "touchstone",
+      kayenta: spec.kayenta ?? { pass: 75, marginal: 50 },
       plan: {
         mode: plan.mode,
         durationSeconds: durationOfWindow,
