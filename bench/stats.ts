@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { argv, execArgv, execPath, resourceUsage, stdout, version } from "node:process";
+import process, { argv, execArgv, execPath, resourceUsage, stderr, stdout, version } from "node:process";
 import { fileURLToPath } from "node:url";
 import { hodgesLehmannSorted } from "../src/stats/hodges-lehmann.ts";
 import { kolmogorovSmirnovFromSummary } from "../src/stats/kolmogorov-smirnov.ts";
@@ -75,12 +75,16 @@ function ours({ candidate, baseline }: Arms) {
   };
 }
 
+/** The exit code for wrong usage, as sysexits.h has it. */
+const USAGE = 64;
 const SIZES = [100, 1000, 10_000, 100_000, 1_000_000];
 
 export async function run(args: string[]): Promise<void> {
   const sizes = args.length === 0 ? SIZES : args.map(Number);
-  for (const size of sizes) {
-    if (!Number.isSafeInteger(size) || size < 2) throw new RangeError(`values per arm: ${args.join(" ")}`);
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size >= 2)) {
+    stderr.write(`values per arm are whole numbers of at least 2, got ${args.join(" ")}\n`);
+    process.exitCode = USAGE;
+    return;
   }
   stdout.write(`node ${version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores\n`);
   benchWholeLook();

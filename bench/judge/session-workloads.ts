@@ -39,6 +39,8 @@ export const sessionsClustered: Workload = {
         guard: "5%",
         // A tail margin of a quarter is out of reach for the fifteen most expensive of 300 sessions.
         components: ["body", "mean"],
+        // The cost of a turn, as the peers see it: the prototype's figures are only met with it.
+        perUnit: "mean",
         query: { value: "value", unit: "unit", at: "at" },
       },
     ],

@@ -6,7 +6,7 @@
  * (Lan & DeMets 1983, Biometrika 70, 659-663). Spend goes by the calendar, correlation between looks by information, so
  * that a traffic ramp does not inflate the error. A look that is not tested spends nothing: its share stays for the next.
  */
-import { requireFraction, requireNonNegative, requirePositive } from "./check-input.ts";
+import { requireFinite, requireFraction, requireNonNegative, requirePositive } from "./check-input.ts";
 import { normalQuantileUpper, normalSf } from "./distributions/normal.ts";
 import { boundaryOf, cutCurve, firstCurve, nextCurve, type SurvivalCurve } from "./survival-curve.ts";
 
@@ -132,7 +132,7 @@ export function pocockSpending(time: number, alpha: number): number {
  */
 export function hwangShihDeCaniSpending(time: number, alpha: number, gamma: number): number {
   requireSpending(time, alpha);
-  if (!Number.isFinite(gamma)) throw new RangeError(`gamma is ${gamma}, not a finite number`);
+  requireFinite("gamma", gamma);
   const t = clip(time);
   return gamma === 0 ? alpha * t : (alpha * Math.expm1(-gamma * t)) / Math.expm1(-gamma);
 }

@@ -45,8 +45,13 @@ export function blockLength(values: ArrayLike<number>): number {
   return Math.min(longest, Math.max(1, best));
 }
 
-/** Autocovariances at lags 0 to maxLag, each with n in the denominator. */
+/**
+ * Autocovariances at lags 0 to maxLag, each with n in the denominator.
+ *
+ * @throws RangeError when values are empty or hold a NaN or infinity.
+ */
 export function autocovariances(values: ArrayLike<number>, maxLag: number): Float64Array {
+  requireNumbers("values", values);
   const n = values.length;
   let sum = 0;
   for (let i = 0; i < n; i++) sum += values[i] - values[0];

@@ -30,6 +30,11 @@ export function requireSameLength(
   }
 }
 
+/** Infinities pass: an argument of a distribution may be infinite. */
+export function requireNumber(name: string, value: number): void {
+  if (Number.isNaN(value)) throw new RangeError(`${name} is NaN`);
+}
+
 export function requireFinite(name: string, value: number): void {
   if (!Number.isFinite(value)) throw new RangeError(`${name} is ${value}, not a finite number`);
 }
@@ -53,6 +58,19 @@ export function requireCount(name: string, value: number, min = 0): void {
 export function requireCounts(name: string, values: ArrayLike<number>, minLength = 1): void {
   requireNumbers(name, values, minLength);
   for (let i = 0; i < values.length; i++) requireCount(`${name}[${i}]`, values[i]);
+}
+
+/** Finite numbers of at least 0. */
+export function requireNonNegatives(name: string, values: ArrayLike<number>): void {
+  requireNumbers(name, values);
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] < 0) throw new RangeError(`${name}[${i}] is ${values[i]}, less than 0`);
+  }
+}
+
+/** A number in [0, 1]; a probability may be 0 or 1. */
+export function requireProbability(name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} is ${value}, not in [0, 1]`);
 }
 
 /** A number strictly between 0 and 1: a confidence, a significance level, the order of a quantile. */

@@ -1,5 +1,6 @@
 import { requireCounts, requireSameLength } from "./check-input.ts";
 import { chiSquareSf } from "./distributions/chi-square.ts";
+import { sum } from "./sum.ts";
 
 export interface ChiSquareTest {
   readonly statistic: number;
@@ -85,10 +86,4 @@ export function chiSquareFit(counts: ArrayLike<number>, weights: ArrayLike<numbe
 
 function tail(statistic: number, df: number): number {
   return Math.max(Number.MIN_VALUE, chiSquareSf(statistic, df));
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < values.length; i++) total += values[i];
-  return total;
 }

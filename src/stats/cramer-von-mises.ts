@@ -44,6 +44,8 @@ export function cramerVonMisesSorted(
   const { method = "auto" } = options;
   const n = candidate.length;
   const m = baseline.length;
+  if (n === 0) throw new RangeError("candidate is empty");
+  if (m === 0) throw new RangeError("baseline is empty");
   const ties = pooledTies(candidate, baseline);
   const squares = sumOfSquares(candidate, baseline);
   const statistic = squares / (n * m) / (n + m) ** 2;

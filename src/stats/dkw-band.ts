@@ -4,7 +4,7 @@
  * For pictures (any quantile, any time) and for a stochastic-order monitor of two arms. They assume nothing about the
  * distribution, ties included, but independent values; averages per unit first.
  */
-import { requireCount, requireFraction } from "./check-input.ts";
+import { requireCount, requireFraction, requireProbability } from "./check-input.ts";
 import { findRoot } from "./find-root.ts";
 
 /**
@@ -76,8 +76,8 @@ export function orderMonitor(
   { candidate, baseline }: { readonly candidate: number; readonly baseline: number },
   { confidence = 0.95, from = FIRST_LOOK }: { readonly confidence?: number; readonly from?: number } = {},
 ): OrderMonitor {
-  requireDistance("plus", plus);
-  requireDistance("minus", minus);
+  requireProbability("plus", plus);
+  requireProbability("minus", minus);
   requireFraction("confidence", confidence);
   const each = { confidence: (1 + confidence) / 2, from };
   const threshold = uniformDkwHalfWidth(candidate, each) + uniformDkwHalfWidth(baseline, each);
@@ -113,7 +113,3 @@ function logCrossing(c: number): number {
 }
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
-
-function requireDistance(name: string, value: number): void {
-  if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} is ${value}, not in [0, 1]`);
-}

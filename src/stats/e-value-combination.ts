@@ -80,6 +80,7 @@ export function eBenjaminiHochberg(logEs: readonly number[], level: number): boo
 }
 
 function requireLogEs(logEs: readonly number[], weights: readonly number[]): void {
+  if (logEs.length === 0) throw new RangeError("logEs is empty");
   requireSameLength("logEs", logEs, "weights", weights);
   requireNumbers("weights", weights);
   weights.forEach((weight, i) => requirePositive(`weights[${i}]`, weight));

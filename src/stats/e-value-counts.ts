@@ -11,6 +11,7 @@ import {
   requireCount,
   requireFraction,
   requireNonNegative,
+  requireNumbers,
   requirePositive,
   requireSameLength,
 } from "./check-input.ts";
@@ -39,6 +40,11 @@ export interface CountsOptions {
   readonly nullRatio?: number;
   /** "greater": the candidate's rate is larger. */
   readonly alternative: "greater" | "less";
+  /**
+   * Log ratios beyond the null that the mixture looks for, equally weighted; the same at all looks. Default 32 from 2 %
+   * to twelvefold. Positive, and none farther than 5 from a log ratio of 0.
+   */
+  readonly effects?: readonly number[];
 }
 
 const POINTS = 64;
@@ -93,7 +99,7 @@ export function addCounts(state: CountsState, candidate: CountColumns, baseline:
  *
  * @param options  null ratio and direction. "greater" with nullRatio 1 tests for harm, "less" with nullRatio 1 + margin for safety.
  * @returns log of the e-value: reject at level alpha when it reaches log(1 / alpha) at any look. 0 without events.
- * @throws RangeError when nullRatio is outside [1/12, 12].
+ * @throws RangeError when nullRatio is outside [1/12, 12], or an effect is not positive or too large.
  *
  * Exact for Poisson counts at any common rate, ramp and stopping time; the e-value is a mean of likelihood ratios, each a martingale at
  * the null and a supermartingale beyond it. For yes-or-no outcomes exact at nullRatio 1 (less variable than binomial, so
@@ -102,11 +108,21 @@ export function addCounts(state: CountsState, candidate: CountColumns, baseline:
  * Source: Lindon & Malek (2022), Anytime-valid inference for multinomial count data, NeurIPS 35.
  * @example countsLogE(addCounts(startCounts(), { events: [12], exposure: [100] }, { events: [2], exposure: [100] }), { alternative: "greater" }) // 2.51194
  */
-export function countsLogE(state: CountsState, { nullRatio = 1, alternative }: CountsOptions): number {
+export function countsLogE(
+  state: CountsState,
+  { nullRatio = 1, alternative, effects = EFFECTS }: CountsOptions,
+): number {
   requirePositive("nullRatio", nullRatio);
   const d0 = Math.log(nullRatio);
   if (Math.abs(d0) > LARGEST_NULL) throw new RangeError(`nullRatio is ${nullRatio}, not in [1/12, 12]`);
-  return logMixture(state, d0, alternative === "greater" ? 1 : -1);
+  const side = alternative === "greater" ? 1 : -1;
+  requireNumbers("effects", effects);
+  effects.forEach((effect, j) => {
+    requirePositive(`effects[${j}]`, effect);
+    if (Math.abs(d0 + side * effect) > REACH)
+      throw new RangeError(`effects[${j}] is ${effect}, beyond a log ratio of 5`);
+  });
+  return logMixture(state, d0, side, effects);
 }
 
 /**
@@ -179,11 +195,11 @@ export function betaMixtureLogE(
   return alternative === "two-sided" ? whole : whole + logBetaSf(nullShare, after, rest) - logBetaSf(nullShare, a, b);
 }
 
-/** log of the mean over EFFECTS of the likelihood ratio of d0 + side * effect to d0. */
-function logMixture(state: CountsState, d0: number, side: 1 | -1): number {
+/** log of the mean over effects of the likelihood ratio of d0 + side * effect to d0. */
+function logMixture(state: CountsState, d0: number, side: 1 | -1, effects: readonly number[]): number {
   const base = potentialAt(state.potential, d0);
   let top = -Infinity;
-  const terms = EFFECTS.map((effect) => {
+  const terms = effects.map((effect) => {
     const term = side * effect * state.candidateEvents - (potentialAt(state.potential, d0 + side * effect) - base);
     top = Math.max(top, term);
     return term;
@@ -207,7 +223,7 @@ function potentialAt(potential: readonly number[], d: number): number {
 
 /** The e-value falls in d0 for "greater" and rises for "less", because A is convex: one change of sign. */
 function boundOf(state: CountsState, threshold: number, side: 1 | -1): number {
-  const excess = (d0: number): number => logMixture(state, d0, side) - threshold;
+  const excess = (d0: number): number => logMixture(state, d0, side, EFFECTS) - threshold;
   // The least favourable end for a rejection: nothing is rejected, so there is no bound.
   if (excess(-side * LARGEST_NULL) < 0) return side === 1 ? 0 : Infinity;
   if (excess(side * LARGEST_NULL) >= 0) return Math.exp(side * LARGEST_NULL);

@@ -1,4 +1,4 @@
-import { requireFraction, type Alternative } from "./check-input.ts";
+import { requireFinite, requireFraction, requireNumber, type Alternative } from "./check-input.ts";
 import { studentTQuantileUpper, studentTSf } from "./distributions/student-t.ts";
 import { pFromTails } from "./p-from-tails.ts";
 
@@ -46,8 +46,8 @@ export function inferEffect(effect: Effect, options: InferenceOptions = {}): Inf
   const { estimate, variance, df } = effect;
   const { nullEffect = 0, alternative = "two-sided", confidence = 0.95 } = options;
   requireFraction("confidence", confidence);
-  if (Number.isNaN(estimate)) throw new RangeError("estimate is NaN");
-  if (!Number.isFinite(nullEffect)) throw new RangeError(`nullEffect is ${nullEffect}, not a finite number`);
+  requireNumber("estimate", estimate);
+  requireFinite("nullEffect", nullEffect);
   if (!(variance >= 0)) throw new RangeError(`variance is ${variance}, not zero or more`);
   if (!(df > 0)) throw new RangeError(`df is ${df}, not a positive number`);
   if (variance === 0 || variance === Infinity || !Number.isFinite(estimate)) {

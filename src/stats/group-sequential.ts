@@ -1,7 +1,7 @@
 /**
  * How does a test that looks several times behave? Crossing probabilities, power, and what the looks cost in sample size.
  */
-import { requireFraction, requirePositive } from "./check-input.ts";
+import { requireFinite, requireFraction, requirePositive } from "./check-input.ts";
 import { normalQuantileUpper } from "./distributions/normal.ts";
 import { findRoot } from "./find-root.ts";
 import { nextBoundary, type SpendingState } from "./alpha-spending.ts";
@@ -35,7 +35,7 @@ export interface LookPlan {
  * @example crossingProbabilities([{ information: 1, boundary: 1.959963984540054 }], 0) // [0.025]
  */
 export function crossingProbabilities(looks: readonly BoundaryLook[], drift: number): number[] {
-  if (!Number.isFinite(drift)) throw new RangeError(`drift is ${drift}, not a finite number`);
+  requireFinite("drift", drift);
   let curve: SurvivalCurve | null = null;
   let before = 0;
   let alive = 1;

@@ -1,3 +1,4 @@
+import { requireFinite, requirePositive } from "./check-input.ts";
 import { requireHistogram, type Histogram } from "./histogram.ts";
 import type { Deflation } from "./rank-summary.ts";
 
@@ -65,8 +66,8 @@ export function refineToAllEdges(candidate: Histogram, baseline: Histogram): Ali
  */
 export function deflateHistogram(histogram: Histogram, deflation: Deflation): Histogram {
   const { divisor = 1, shift = 0 } = deflation;
-  if (!(divisor > 0 && divisor < Infinity)) throw new RangeError(`divisor is ${divisor}, not a positive number`);
-  if (!Number.isFinite(shift)) throw new RangeError(`shift is ${shift}, not a finite number`);
+  requirePositive("divisor", divisor);
+  requireFinite("shift", shift);
   return { edges: Float64Array.from(histogram.edges, (edge) => edge / divisor - shift), counts: histogram.counts };
 }
 

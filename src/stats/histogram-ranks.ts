@@ -79,10 +79,13 @@ export function histogramRankSummary(candidate: ArrayLike<number>, baseline: Arr
 }
 
 /**
- * The sizes of the groups of equal values, for exact tests given the ties. @throws RangeError when counts are not
- * whole.
+ * The sizes of the groups of equal values, for exact tests given the ties.
+ *
+ * @throws RangeError when an arm holds no values, counts are negative or not whole, or the buckets differ in number.
  */
 export function histogramTies(candidate: ArrayLike<number>, baseline: ArrayLike<number>): Uint32Array {
+  requireBucketCounts("candidate", candidate);
+  requireBucketCounts("baseline", baseline);
   requireSameBuckets(candidate, baseline);
   const sizes: number[] = [];
   for (let b = 0; b < candidate.length; b++) {

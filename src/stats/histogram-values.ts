@@ -1,4 +1,4 @@
-import { requireFraction } from "./check-input.ts";
+import { requireFraction, requireNumber } from "./check-input.ts";
 import { binomialQuantile } from "./distributions/binomial.ts";
 import { requireHistogram, type Histogram } from "./histogram.ts";
 
@@ -46,7 +46,7 @@ export function histogramExceedance(
   limit: number,
 ): { readonly total: number; readonly lower: number; readonly upper: number } {
   const total = requireHistogram("histogram", histogram);
-  if (Number.isNaN(limit)) throw new RangeError("limit is NaN");
+  requireNumber("limit", limit);
   let lower = 0;
   let upper = 0;
   for (let b = 0; b < histogram.counts.length; b++) {

@@ -1,7 +1,7 @@
-import { requireNumbers } from "./check-input.ts";
+import { requireNonNegatives } from "./check-input.ts";
 import { inferEffect, type Effect, type Inference, type InferenceOptions } from "./effect.ts";
 import { moments, type Moments } from "./moments.ts";
-import { satterthwaite } from "./welch.ts";
+import { satterthwaite } from "./satterthwaite.ts";
 
 export interface LogRatio extends Inference {
   /** exp of estimate, lower and upper: how many times the baseline's mean the candidate's is. */
@@ -56,11 +56,4 @@ export function logRatioFromMoments(candidate: Moments, baseline: Moments): Effe
   const pooledCv = (dfs[0] * cvCandidate + dfs[1] * cvBaseline) / (dfs[0] + dfs[1]);
   const pooled = pooledCv * (1 / candidate.n + 1 / baseline.n);
   return { estimate, variance: Math.max(delta[0] + delta[1], pooled), df };
-}
-
-function requireNonNegatives(name: string, values: ArrayLike<number>): void {
-  requireNumbers(name, values);
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] < 0) throw new RangeError(`${name}[${i}] is ${values[i]}, less than 0`);
-  }
 }

@@ -54,9 +54,11 @@ export function longRunVariance(values: ArrayLike<number>, options: LongRunVaria
  * series, over T.
  *
  * @returns `variance`; `df` = B = max(1, floor(0.4 T^(2/3))).
+ * @throws RangeError when values are empty or hold a NaN or infinity.
  * @example cosineVariance([1, 3, 2, 5, 4, 6, 5, 7, 6, 8]).variance // 3.61011
  */
 export function cosineVariance(values: ArrayLike<number>): { readonly variance: number; readonly df: number } {
+  requireNumbers("values", values);
   const steps = values.length;
   const waves = Math.max(1, Math.floor(WAVES_FACTOR * Math.cbrt(steps * steps)));
   const distances = fromMean(values);

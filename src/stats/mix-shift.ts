@@ -2,6 +2,7 @@ import { requireCounts, requireSameLength } from "./check-input.ts";
 import { chiSquareIndependence } from "./chi-square-test.ts";
 import { populationStability, type PopulationStability } from "./population-stability.ts";
 import { quantileBins } from "./quantile-bins.ts";
+import { sum } from "./sum.ts";
 
 /** Below this expected count in an arm the chi-square law is rough; such categories are taken together. */
 const MIN_EXPECTED = 5;
@@ -40,8 +41,8 @@ export function mixShift(candidate: ArrayLike<number>, baseline: ArrayLike<numbe
   requireCounts("candidate", candidate);
   requireCounts("baseline", baseline);
   requireSameLength("candidate", candidate, "baseline", baseline);
-  const n = total(candidate);
-  const m = total(baseline);
+  const n = sum(candidate);
+  const m = sum(baseline);
   if (n === 0) throw new RangeError("candidate holds no units");
   if (m === 0) throw new RangeError("baseline holds no units");
 
@@ -103,10 +104,4 @@ function mergeRare(candidate: ArrayLike<number>, baseline: ArrayLike<number>, sm
   if (merged.length > 0) columns.push(rest);
   merged.sort((a, b) => a - b);
   return { columns, merged };
-}
-
-function total(counts: ArrayLike<number>): number {
-  let sum = 0;
-  for (let j = 0; j < counts.length; j++) sum += counts[j];
-  return sum;
 }

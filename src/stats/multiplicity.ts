@@ -3,8 +3,7 @@
  *
  * Promotion needs none of this (every metric must pass: intersection-union); rollback needs it (any metric may fail).
  */
-import { requireNumbers, requirePositive, requireSameLength } from "./check-input.ts";
-import { requireProbability } from "./argument.ts";
+import { requireNumbers, requirePositive, requireProbability, requireSameLength } from "./check-input.ts";
 
 /**
  * Bonferroni: p_i sum(w) / w_i. Controls P(any false rejection) under any dependence.

@@ -1,7 +1,7 @@
 import { requireNumbers, requireSameLength } from "./check-input.ts";
 import { inferEffect, type Effect, type Inference, type InferenceOptions } from "./effect.ts";
 import { moments } from "./moments.ts";
-import { satterthwaite } from "./welch.ts";
+import { satterthwaite } from "./satterthwaite.ts";
 
 /** One arm's items: those that a person labelled and the judge scored, and those that only the judge scored. */
 export interface JudgedArm {

@@ -76,6 +76,7 @@ export function quantileInterval(
   quantile: number,
   confidence: number,
 ): { readonly lower: number; readonly upper: number; readonly coverage: number } {
+  requireFraction("quantile", quantile);
   const n = sorted.length;
   const tail = (1 - confidence) / 2;
   // The count below the quantile is binomial. The l-th smallest is above the quantile when fewer than l values are

@@ -1,3 +1,5 @@
+import { requireFinite, requirePositive } from "./check-input.ts";
+
 /** All that the rank statistics need of two samples, from one pass over both in ascending order. */
 export interface RankSummary {
   /** Values in the candidate and in the baseline. */
@@ -56,8 +58,8 @@ export interface Deflation {
  */
 export function rankSummary(candidate: Float64Array, baseline: Float64Array, deflation: Deflation = {}): RankSummary {
   const { divisor = 1, shift = 0 } = deflation;
-  if (!(divisor > 0 && divisor < Infinity)) throw new RangeError(`divisor is ${divisor}, not a positive number`);
-  if (!Number.isFinite(shift)) throw new RangeError(`shift is ${shift}, not a finite number`);
+  requirePositive("divisor", divisor);
+  requireFinite("shift", shift);
   const n = candidate.length;
   const m = baseline.length;
   if (n === 0) throw new RangeError("candidate is empty");

@@ -43,15 +43,20 @@ export function rateRatioTest(
   if (total === 0) return { p: 1, estimate };
 
   const odds = (nullRatio * candidate.exposure) / baseline.exposure;
-  const share = odds / (1 + odds);
+  // The arm with the smaller share is counted: a share near 1 would lose the digits of what is left.
+  const mirrored = odds > 1;
+  const share = mirrored ? 1 / (1 + odds) : odds / (1 + odds);
+  const events = mirrored ? baseline.events : x;
   if (method === "score") {
     const variance = total * share * (1 - share);
-    return { p: normalP((x - total * share) / Math.sqrt(variance), variance, alternative), estimate };
+    const statistic = (events - total * share) / Math.sqrt(variance);
+    return { p: normalP(mirrored ? -statistic : statistic, variance, alternative), estimate };
   }
-  const spared = method === "mid-p" ? binomialPmf(x, total, share) / 2 : 0;
-  const greater = (x === 0 ? 1 : binomialSf(x - 1, total, share)) - spared;
-  const less = binomialCdf(x, total, share) - spared;
-  return { p: pFromTails({ greater, less }, alternative), estimate };
+  const spared = method === "mid-p" ? binomialPmf(events, total, share) / 2 : 0;
+  const above = (events === 0 ? 1 : binomialSf(events - 1, total, share)) - spared;
+  const below = binomialCdf(events, total, share) - spared;
+  const tails = mirrored ? { greater: below, less: above } : { greater: above, less: below };
+  return { p: pFromTails(tails, alternative), estimate };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { requireFraction, requireNumbers, requirePositive, type Alternative } from "./check-input.ts";
+import { requireFraction, requireNonNegatives, requirePositive, type Alternative } from "./check-input.ts";
 import { studentTQuantileUpper, studentTSf } from "./distributions/student-t.ts";
 import { findRoot } from "./find-root.ts";
 import { moments, type Moments } from "./moments.ts";
@@ -71,8 +71,8 @@ export function ratioOfMeansInterval(
 const LOG_RATIO_REACH = 100;
 
 function requireArms(candidate: ArrayLike<number>, baseline: ArrayLike<number>): [Moments, Moments] {
-  requireCosts("candidate", candidate);
-  requireCosts("baseline", baseline);
+  requireNonNegatives("candidate", candidate);
+  requireNonNegatives("baseline", baseline);
   return [moments(candidate), moments(baseline)];
 }
 
@@ -94,11 +94,4 @@ function score(candidate: Moments, baseline: Moments, ratio: number) {
 function against(candidate: Moments, baseline: Moments, ratio: number) {
   const scaled = { n: baseline.n, mean: ratio * baseline.mean, variance: ratio * ratio * baseline.variance };
   return differenceOfMeans(candidate, scaled, { pooledFloor: true });
-}
-
-function requireCosts(name: string, values: ArrayLike<number>): void {
-  requireNumbers(name, values);
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] < 0) throw new RangeError(`${name}[${i}] is ${values[i]}, less than 0`);
-  }
 }

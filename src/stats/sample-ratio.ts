@@ -1,6 +1,7 @@
 import { requireCounts, requirePositive, requireSameLength } from "./check-input.ts";
 import { chiSquareFit, type ChiSquareTest } from "./chi-square-test.ts";
 import { logGamma, logGammaRatio } from "./distributions/log-gamma.ts";
+import { sum } from "./sum.ts";
 
 /**
  * How sure the sequential test is beforehand that the ratio is the configured one, in units. Found ratios near 1 %
@@ -109,10 +110,4 @@ export function sampleRatioAlarm(state: SampleRatioState, alpha = SAMPLE_RATIO_A
 function logRise(x: number, k: number): number {
   if (k === 0) return 0;
   return x >= 10 ? logGammaRatio(x, k) : logGamma(x + k) - logGamma(x);
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < values.length; i++) total += values[i];
-  return total;
 }

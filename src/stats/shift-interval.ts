@@ -32,7 +32,7 @@ export interface ShiftInterval {
  * @param baseline   m >= 1 values from `sortSample`, same measurement unit.
  * @param options    one-sided error chances of both limits, scale, further shifts to agree at.
  * @returns the limits; -Infinity (0 for a ratio) or Infinity where no shift is rejected on that side.
- * @throws RangeError when an alpha is not in [0, 1/2), a ratio is asked of negative values, or a shift to agree at is
+ * @throws RangeError when a sample is empty, an alpha is not in [0, 1/2), a ratio is asked of negative values, or a shift to agree at is
  *         not finite (or not positive for a ratio).
  *
  * A shift s is inside when `superiority` of candidate - s (of candidate / s) over the baseline, with the placement
@@ -53,6 +53,8 @@ export function shiftInterval(
   options: ShiftIntervalOptions,
 ): ShiftInterval {
   const { alphaLower, alphaUpper, scale = "difference", agreeAt = [] } = options;
+  if (candidate.length === 0) throw new RangeError("candidate is empty");
+  if (baseline.length === 0) throw new RangeError("baseline is empty");
   requireAlpha("alphaLower", alphaLower);
   requireAlpha("alphaUpper", alphaUpper);
   if (scale === "ratio") requireRatioScale(candidate, baseline);
@@ -63,11 +65,15 @@ export function shiftInterval(
   }
   const probes = createProbes(candidate, baseline, scale);
   const neutral = scale === "ratio" ? 1 : 0;
-  const tried = [neutral, ...agreeAt].map((shift) => probes.at(shift));
-  const coarse = probes.coarse();
+  const known: Known = {
+    least: probes.at(probes.least),
+    greatest: probes.at(probes.greatest),
+    tried: [neutral, ...agreeAt].map((shift) => probes.at(shift)),
+    coarse: probes.coarse(),
+  };
   return {
-    lower: alphaLower === 0 ? probes.none : limit(probes, coarse, tried, { side: 1, alpha: alphaLower }),
-    upper: alphaUpper === 0 ? Infinity : limit(probes, coarse, tried, { side: -1, alpha: alphaUpper }),
+    lower: alphaLower === 0 ? probes.none : limit(probes, known, { side: 1, alpha: alphaLower }),
+    upper: alphaUpper === 0 ? Infinity : limit(probes, known, { side: -1, alpha: alphaUpper }),
   };
 }
 
@@ -106,18 +112,24 @@ interface Probes {
   coarse(): Probes | undefined;
 }
 
+/** What both limits begin with. */
+interface Known {
+  readonly least: Probe;
+  readonly greatest: Probe;
+  readonly tried: readonly Probe[];
+  readonly coarse: Probes | undefined;
+}
+
 /** `side` 1 looks for the lower limit, where "greater" ceases to be rejected; -1 for the upper one. */
 interface Target {
   readonly side: 1 | -1;
   readonly alpha: number;
 }
 
-function limit(probes: Probes, coarse: Probes | undefined, tried: readonly Probe[], target: Target): number {
-  const outermost = target.side === 1 ? probes.least : probes.greatest;
-  const innermost = target.side === 1 ? probes.greatest : probes.least;
-  let rejected = probes.at(outermost);
+function limit(probes: Probes, { least, greatest, tried, coarse }: Known, target: Target): number {
+  let rejected = target.side === 1 ? least : greatest;
   if (!isRejected(rejected, target)) return target.side === 1 ? probes.none : Infinity;
-  let accepted = probes.at(innermost);
+  let accepted = target.side === 1 ? greatest : least;
   if (isRejected(accepted, target)) return target.side === 1 ? Infinity : probes.none;
   const take = (probe: Probe) => {
     if (!isBetween(probe.shift, rejected.shift, accepted.shift)) return;
@@ -253,7 +265,8 @@ function probesOf(
     greatest,
     at(shift) {
       const deflation = scale === "ratio" ? { divisor: shift } : { shift };
-      const placed = placementVariance(asIfSized(rankSummary(candidate, baseline, deflation), sizes));
+      const moved = withinDoubles(candidate, scale, shift);
+      const placed = placementVariance(asIfSized(rankSummary(moved, baseline, deflation), sizes));
       const { greater, less } = superiorityTails(placed, 0.5);
       return { shift, statistic: (placed.estimate - 0.5) / Math.sqrt(placed.variance), df: placed.df, greater, less };
     },
@@ -265,6 +278,21 @@ function probesOf(
     coarse: () =>
       sizes.n + sizes.m < COARSE_FROM ? undefined : probesOf(thinned(candidate), thinned(baseline), scale, sizes),
   };
+}
+
+/** A little inside the doubles, so that rounding does not lead out of them. */
+const LARGEST = Number.MAX_VALUE * (1 - 2 ** -50);
+
+/**
+ * The candidate without the values that would leave the doubles once shifted or divided: they are held at the end that
+ * they would cross. They stay beyond all baseline values, and only their order among themselves is lost.
+ */
+function withinDoubles(candidate: Float64Array, scale: "difference" | "ratio", shift: number): Float64Array {
+  const ends = [candidate[0], candidate[candidate.length - 1]];
+  if (ends.every((end) => Number.isFinite(scale === "ratio" ? end / shift : end - shift))) return candidate;
+  const low = scale === "ratio" ? 0 : shift - LARGEST;
+  const high = scale === "ratio" ? LARGEST * shift : LARGEST + shift;
+  return candidate.map((value) => Math.min(high, Math.max(low, value)));
 }
 
 /** What a summary would be, did its placements come from samples of these sizes. */
@@ -287,10 +315,11 @@ function asIfSized(summary: RankSummary, sizes: { readonly n: number; readonly m
 
 /** Shifts that separate the samples fully, with room for rounding. */
 function outermostShifts(candidate: Float64Array, baseline: Float64Array): [number, number] {
-  const least = candidate[0] - baseline[baseline.length - 1];
-  const greatest = candidate[candidate.length - 1] - baseline[0];
+  const inside = (shift: number) => Math.min(LARGEST, Math.max(-LARGEST, shift));
+  const least = inside(candidate[0] - baseline[baseline.length - 1]);
+  const greatest = inside(candidate[candidate.length - 1] - baseline[0]);
   const beyond = greatest - least + largestSize(candidate, baseline) * 1e-9 + Number.MIN_VALUE;
-  return [least - beyond, greatest + beyond];
+  return [inside(least - beyond), inside(greatest + beyond)];
 }
 
 function largestSize(candidate: Float64Array, baseline: Float64Array): number {
@@ -302,5 +331,7 @@ function outermostFactors(candidate: Float64Array, baseline: Float64Array): [num
   const x = candidate.find((value) => value > 0);
   const y = baseline.find((value) => value > 0);
   if (x === undefined || y === undefined) return [0.5, 2];
-  return [x / baseline[baseline.length - 1] / 2, (candidate[candidate.length - 1] / y) * 2];
+  const least = x / baseline[baseline.length - 1] / 2;
+  const greatest = (candidate[candidate.length - 1] / y) * 2;
+  return [Math.max(Number.MIN_VALUE, least), Math.min(LARGEST, greatest)];
 }

@@ -1,7 +1,7 @@
 import { requireCount, requireNumbers, requireSameLength } from "./check-input.ts";
 import type { Effect } from "./effect.ts";
 import type { EffectInfluence } from "./influence.ts";
-import { satterthwaite } from "./welch.ts";
+import { satterthwaite } from "./satterthwaite.ts";
 
 /**
  * One arm's values, one per unit, with the code of the stratum of each: a class of prompts, a tenant, a region, known

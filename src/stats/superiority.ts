@@ -3,6 +3,7 @@ import { studentTQuantileUpper, studentTSf } from "./distributions/student-t.ts"
 import { findRoot } from "./find-root.ts";
 import { pFromTails, type Tails } from "./p-from-tails.ts";
 import { rankSummary, type RankSummary } from "./rank-summary.ts";
+import { satterthwaite } from "./satterthwaite.ts";
 import { sortSample } from "./sort-sample.ts";
 
 export interface SuperiorityOptions {
@@ -100,17 +101,10 @@ export function placementVariance(summary: RankSummary): PlacementVariance {
   return {
     estimate,
     variance: candidate + baseline,
-    df: satterthwaite(candidate, n, baseline, m),
+    df: satterthwaite([candidate, baseline], [Math.max(1, n - 1), Math.max(1, m - 1)]),
     floored: candidate !== ofCandidate || baseline !== ofBaseline,
     trials: Math.min(n, m),
   };
-}
-
-/** Degrees of freedom of the sum of two variances that come from so many rows each. */
-export function satterthwaite(candidate: number, rows: number, baseline: number, baselineRows: number): number {
-  const squares =
-    (candidate * candidate) / Math.max(1, rows - 1) + (baseline * baseline) / Math.max(1, baselineRows - 1);
-  return (candidate + baseline) ** 2 / squares;
 }
 
 /**

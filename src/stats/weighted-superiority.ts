@@ -2,12 +2,12 @@ import {
   flooredVariance,
   floorReach,
   inferSuperiority,
-  satterthwaite,
   type Superiority,
   type SuperiorityOptions,
 } from "./superiority.ts";
 import { readWeights, superiorityInfluence, type RowWeights } from "./superiority-influence.ts";
 import type { Deflation } from "./rank-summary.ts";
+import { satterthwaite } from "./satterthwaite.ts";
 
 export interface WeightedSuperiority extends Superiority {
   /** (sum w)^2 / sum w^2 per arm: as many rows of equal weight would say as much. */
@@ -55,7 +55,7 @@ export function weightedSuperiority(
   const placed = {
     estimate,
     variance: x.variance + y.variance,
-    df: satterthwaite(x.variance, x.rows, y.variance, y.rows),
+    df: satterthwaite([x.variance, y.variance], [Math.max(1, x.rows - 1), Math.max(1, y.rows - 1)]),
     floored: x.floored || y.floored,
     trials: Math.max(1, Math.floor(Math.min(x.rows, y.rows))),
   };

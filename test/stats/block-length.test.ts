@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { blockLength } from "../../src/stats/block-length.ts";
+import { autocovariances, blockLength } from "../../src/stats/block-length.ts";
 import { autoregression } from "./autoregression.ts";
 import { goldenCases, misses } from "./golden.ts";
 
@@ -11,6 +11,10 @@ describe("blockLength", () => {
   test("does not depend on level or measurement unit", () => {
     const series = autoregression({ innovations: { seed: 9, n: 100, law: "uniform", offset: -0.5 }, rho: 0.6 });
     expect(blockLength(series.map((value) => 8 * value + 100))).toBeCloseTo(blockLength(series), 6);
+  });
+
+  test("autocovariances refuse a NaN: once they were NaN themselves", () => {
+    expect(() => autocovariances([1, NaN], 1)).toThrow(new RangeError("values[1] is NaN"));
   });
 
   test("is 1 for a constant series, and refuses fewer than 9 steps", () => {

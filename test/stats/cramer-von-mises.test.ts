@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cramerVonMises } from "../../src/stats/cramer-von-mises.ts";
+import { cramerVonMises, cramerVonMisesSorted } from "../../src/stats/cramer-von-mises.ts";
 import { cramerVonMisesSf } from "../../src/stats/distributions/cramer-von-mises.ts";
 import { seeded } from "../../src/stats/random.ts";
 import { goldenCases, goldenSample, misses } from "./golden.ts";
@@ -42,6 +42,15 @@ describe("what it returns", () => {
   test("a fault is named", () => {
     expect(() => cramerVonMises([1], [NaN])).toThrow(new RangeError("baseline[0] is NaN"));
   });
+});
+
+test("an empty sorted sample is refused: once its statistic was NaN and its p 1", () => {
+  expect(() => cramerVonMisesSorted(new Float64Array(0), Float64Array.of(1))).toThrow(
+    new RangeError("candidate is empty"),
+  );
+  expect(() => cramerVonMisesSorted(Float64Array.of(1), new Float64Array(0))).toThrow(
+    new RangeError("baseline is empty"),
+  );
 });
 
 describe("properties", () => {

@@ -53,7 +53,8 @@ import { meanThreshold, proportionThreshold, quantileThreshold, rateThreshold } 
 import { tost } from "../../src/stats/tost.ts";
 import { twoProportionsInterval, twoProportionsTest } from "../../src/stats/two-proportions.ts";
 import { bestRepeats, varianceComponents } from "../../src/stats/variance-components.ts";
-import { satterthwaite, welch } from "../../src/stats/welch.ts";
+import { satterthwaite } from "../../src/stats/satterthwaite.ts";
+import { welch } from "../../src/stats/welch.ts";
 
 /** The examples of the docstrings for counts, means, series, drift and judges: file, text, what it gives. */
 const examples: readonly [file: string, text: string, value: number | boolean, printed: string][] = [
@@ -207,7 +208,7 @@ const examples: readonly [file: string, text: string, value: number | boolean, p
     welch([19, 22, 16, 29, 24], [20, 11, 17, 12]).p,
     "0.0567509",
   ],
-  ["welch.ts", "satterthwaite([2, 2], [7, 7])", satterthwaite([2, 2], [7, 7]), "14"],
+  ["satterthwaite.ts", "satterthwaite([2, 2], [7, 7])", satterthwaite([2, 2], [7, 7]), "14"],
   [
     "log-ratio-of-means.ts",
     "logRatioOfMeans([2, 4, 0, 6], [1, 2, 3, 2]).ratio.estimate",

@@ -47,6 +47,12 @@ describe("combination of e-values", () => {
     expect(eBenjaminiHochberg([Math.log(20)], 0.05)).toEqual([true]);
   });
 
+  test("no e-values at all are refused by their own name, not by that of the weights", () => {
+    expect(() => averageLogE([])).toThrow(new RangeError("logEs is empty"));
+    expect(() => closedLogE([])).toThrow(new RangeError("logEs is empty"));
+    expect(() => eBenjaminiHochberg([], 0.1)).toThrow(new RangeError("logEs is empty"));
+  });
+
   test("bad input is refused by name", () => {
     expect(() => averageLogE([1, Number.NaN])).toThrow(/logEs\[1\] is NaN/);
     expect(() => averageLogE([1, 2], [1])).toThrow(RangeError);

@@ -44,6 +44,22 @@ describe("countsLogE", () => {
     expect(misses(got, golden)).toEqual([]);
   });
 
+  test.each(goldenCases("sequential", "countsLogEEffects"))("of effects that the caller chooses: %s", (_, golden) => {
+    const { candidate, baseline, effects } = golden.input as unknown as {
+      candidate: CountColumns;
+      baseline: CountColumns;
+      effects: number[];
+    };
+    const state = addCounts(startCounts(), candidate, baseline);
+    const got = Object.fromEntries(
+      Object.keys(golden.expected).map((key) => {
+        const [alternative, ratio] = key.split(" ");
+        return [key, countsLogE(state, { nullRatio: Number(ratio), alternative: alternative as "greater", effects })];
+      }),
+    );
+    expect(misses(got, golden)).toEqual([]);
+  });
+
   test("interval by interval, through JSON, gives what all at once gives", () => {
     fc.assert(
       fc.property(arms, ({ candidate, baseline }) => {
@@ -119,6 +135,11 @@ describe("countsLogE", () => {
     expect(() => addCounts(startCounts(), good, columns([[1, Number.NaN]]))).toThrow(/baseline.exposure\[0\] is NaN/);
     expect(() => addCounts(startCounts(), good, columns([]))).toThrow(RangeError);
     expect(() => countsLogE(startCounts(), { nullRatio: 20, alternative: "less" })).toThrow(/nullRatio is 20/);
+    expect(() => countsLogE(startCounts(), { alternative: "less", effects: [] })).toThrow(/effects is empty/);
+    expect(() => countsLogE(startCounts(), { alternative: "less", effects: [0] })).toThrow(/effects\[0\] is 0/);
+    expect(() => countsLogE(startCounts(), { nullRatio: 2, alternative: "greater", effects: [4.9] })).toThrow(
+      "effects[0] is 4.9, beyond a log ratio of 5",
+    );
   });
 });
 

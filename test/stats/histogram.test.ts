@@ -147,6 +147,8 @@ describe("layouts", () => {
     }
     expect(() => histogramRankSummary([1, 2], [1, 2, 3])).toThrow(RangeError);
     expect(() => histogramTies([0.5], [1])).toThrow(RangeError);
+    // A negative count once disappeared in the sum of the bucket.
+    expect(() => histogramTies([-1, 2], [1, 2])).toThrow(new RangeError("candidate[0] is -1"));
     expect(() => histogramKolmogorovSmirnov(good, { edges: [0, 1, 3], counts: [1, 1] })).toThrow(RangeError);
     expect(() => histogramSuperiorityInfluence([[1]], [[1], [1]])).toThrow(RangeError);
     expect(() => histogramSuperiorityInfluence([[1], [1, 2]], [[1], [1]])).toThrow(RangeError);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hodgesLehmann, type HodgesLehmannOptions } from "../../src/stats/hodges-lehmann.ts";
+import { hodgesLehmann, typicalShift, type HodgesLehmannOptions } from "../../src/stats/hodges-lehmann.ts";
 import { mannWhitney } from "../../src/stats/mann-whitney.ts";
 import { orderStatistics, pairsBetween, walshPairs } from "../../src/stats/pair-order-statistics.ts";
 import { randomInteger, seeded, standardNormal, type Random } from "../../src/stats/random.ts";
@@ -9,13 +9,11 @@ import { goldenCases, goldenSample, misses } from "./golden.ts";
 import { cauchy, lognormal, normal, scores, uniform, zeroInflated } from "./samples.ts";
 
 test.each(goldenCases("hodges-lehmann", "hodgesLehmann"))("golden: %s", (_, golden) => {
-  const { candidate, baseline, options } = golden.input;
-  expect(
-    misses(
-      { ...hodgesLehmann(goldenSample(candidate), goldenSample(baseline), options as HodgesLehmannOptions) },
-      golden,
-    ),
-  ).toEqual([]);
+  const [candidate, baseline] = [goldenSample(golden.input["candidate"]), goldenSample(golden.input["baseline"])];
+  const options = golden.input["options"] as HodgesLehmannOptions;
+  const got = hodgesLehmann(candidate, baseline, options);
+  expect(misses({ ...got }, golden)).toEqual([]);
+  expect(typicalShift(sortSample(candidate, "x"), sortSample(baseline, "y"), options.scale)).toBe(got.estimate);
 });
 
 /** The laws on which selection without the matrix must give the same doubles as sorting the matrix. */
@@ -128,6 +126,13 @@ describe("what it returns", () => {
     expect(hodgesLehmann([2, 3], [0, 0], { scale: "ratio" }).estimate).toBe(Infinity);
     expect(hodgesLehmann([0, 0], [2, 3], { scale: "ratio" }).estimate).toBe(0);
     expect(() => hodgesLehmann([1], [-1], { scale: "ratio" })).toThrow(RangeError);
+  });
+
+  test("the estimate alone names an empty sample and a negative number under a ratio", () => {
+    const [none, one] = [new Float64Array(0), Float64Array.of(-1)];
+    expect(() => typicalShift(none, one)).toThrow(new RangeError("candidate is empty"));
+    expect(() => typicalShift(one, none)).toThrow(new RangeError("baseline is empty"));
+    expect(() => typicalShift(one, one, "ratio")).toThrow(/candidate holds -1/);
   });
 
   test("a fault is named", () => {

@@ -43,5 +43,8 @@ describe("longRunVariance", () => {
   test("one step and a NaN are refused", () => {
     expect(() => longRunVariance([1])).toThrow(/values has 1 values, fewer than the 2 needed/);
     expect(() => longRunVariance([1, NaN])).toThrow(new RangeError("values[1] is NaN"));
+    // By itself it once answered NaN.
+    expect(() => cosineVariance([])).toThrow(new RangeError("values is empty"));
+    expect(() => cosineVariance([1, NaN])).toThrow(new RangeError("values[1] is NaN"));
   });
 });

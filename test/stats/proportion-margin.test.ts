@@ -122,7 +122,7 @@ test("nothing varies, nothing is proven; a wider spread and fewer degrees of fre
       1,
       "less",
     ),
-  ).toEqual({ p: 1, statistic: 0 });
+  ).toEqual({ p: 1, statistic: 0, expected: { candidate: 0, baseline: 0 } });
   const [c, b] = [
     { events: 10, trials: 1000 },
     { events: 10, trials: 1000 },

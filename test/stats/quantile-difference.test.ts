@@ -52,4 +52,8 @@ describe("quantileInterval", () => {
     const ranks = Float64Array.from({ length: n }, (_, i) => i + 1);
     expect(misses({ ...quantileInterval(ranks, quantile, confidence) }, golden)).toEqual([]);
   });
+
+  test("names a quantile outside (0, 1)", () => {
+    expect(() => quantileInterval(Float64Array.of(1, 2), NaN, 0.95)).toThrow(/quantile is NaN/);
+  });
 });

@@ -141,11 +141,38 @@ describe("what it returns", () => {
     expect(upper).toBeCloseTo(0, 12);
   });
 
+  test("values spread over hundreds of powers of ten have limits: once the search divided beyond the largest double", () => {
+    const random = seeded(53);
+    const options = { alphaLower: 0.05, alphaUpper: 0.05 };
+    for (let run = 0; run < 20; run++) {
+      const logs = (n: number) =>
+        Float64Array.from({ length: n }, () =>
+          Math.max(-700, Math.min(700, 60 * Math.tan(3.1 * (random() - 0.5)))),
+        ).sort();
+      const [x, y] = [logs(25), logs(20)];
+      const factor = shiftInterval(x.map(Math.exp), y.map(Math.exp), { ...options, scale: "ratio" });
+      const shift = shiftInterval(x, y, options);
+      expect(shiftInterval(y.map(Math.exp), x.map(Math.exp), { ...options, scale: "ratio" }).lower).not.toBeNaN();
+      expect(Math.log(factor.lower)).toBeCloseTo(shift.lower, 6);
+      expect(Math.log(factor.upper)).toBeCloseTo(shift.upper, 6);
+    }
+  });
+
+  test("differences beyond the largest double are Infinity, not a fault", () => {
+    const high = Float64Array.from({ length: 20 }, (_, i) => 1.7e308 + i * 1e305);
+    const low = high.map((value) => -value).sort();
+    const options = { alphaLower: 0.05, alphaUpper: 0.05 };
+    expect(shiftInterval(high, low, options)).toEqual({ lower: Infinity, upper: Infinity });
+    expect(shiftInterval(low, high, options)).toEqual({ lower: -Infinity, upper: -Infinity });
+  });
+
   test("a fault is named", () => {
     const options = { alphaLower: 0.05, alphaUpper: 0.05 };
     expect(() => shiftInterval(seven, seven, { ...options, alphaUpper: 0.5 })).toThrow(
       new RangeError("alphaUpper is 0.5, not in [0, 1/2)"),
     );
+    expect(() => shiftInterval(new Float64Array(0), seven, options)).toThrow(new RangeError("candidate is empty"));
+    expect(() => shiftInterval(seven, new Float64Array(0), options)).toThrow(new RangeError("baseline is empty"));
     expect(() => shiftInterval(Float64Array.of(-1, 1), seven, { ...options, scale: "ratio" })).toThrow(RangeError);
     expect(() => shiftInterval(seven, seven, { ...options, agreeAt: [NaN] })).toThrow(RangeError);
   });

@@ -7,8 +7,7 @@
  * Methods (DiDonato & Morris 1992, ACM TOMS 18, 360-373): the continued fraction BFRAC, which takes at most 10^3 terms up to
  * shapes of 1e7, and the power series for a shape below 1. The prefix x^a (1 - x)^b / B(a, b) is put together from deviances (Loader 2000), which do not lose digits at large shapes.
  */
-import { requireNumber, requireProbability } from "../argument.ts";
-import { requirePositive } from "../check-input.ts";
+import { requireNumber, requirePositive, requireProbability } from "../check-input.ts";
 import { deviance, logBeta, stirlingError } from "./log-gamma.ts";
 import { normalQuantileLogUpper } from "./normal.ts";
 import { invertLogTail, type Tail, toLogProbability, toProbability } from "./tail.ts";

@@ -4,8 +4,7 @@
  * Probabilities of single counts by Loader's saddle-point form (Loader 2000), which keeps 12 digits where differences of
  * log-gamma values lose all; tails by the incomplete beta function. Both tails have relative accuracy 1e-11 down to 1e-300.
  */
-import { requireProbability } from "../argument.ts";
-import { requireCount, requireFinite } from "../check-input.ts";
+import { requireCount, requireFinite, requireProbability } from "../check-input.ts";
 import { incompleteBeta } from "./beta.ts";
 import { discreteQuantile } from "./discrete-quantile.ts";
 import { deviance, stirlingError } from "./log-gamma.ts";

@@ -1,3 +1,5 @@
+import { requireNumber } from "../check-input.ts";
+
 /**
  * The limit law of the Cramer-von Mises statistic n W^2, for one sample as for two.
  *
@@ -11,7 +13,7 @@
  * @example cramerVonMisesSf(0.2) // 0.2674704305407752
  */
 export function cramerVonMisesSf(x: number): number {
-  if (Number.isNaN(x)) throw new RangeError("x is NaN");
+  requireNumber("x", x);
   if (x <= 0) return 1;
   return x < NEAR ? 1 - besselSeries(x) : smirnovSeries(x);
 }

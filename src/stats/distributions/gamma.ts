@@ -12,8 +12,7 @@
 import erfcx from "@stdlib/math/base/special/erfcx/lib/index.js";
 import gamma1pm1 from "@stdlib/math/base/special/gamma1pm1/lib/index.js";
 import log1pmx from "@stdlib/math/base/special/log1pmx/lib/index.js";
-import { requireNumber, requireProbability } from "../argument.ts";
-import { requirePositive } from "../check-input.ts";
+import { requireNumber, requirePositive, requireProbability } from "../check-input.ts";
 import { deviance, logGamma, stirlingError } from "./log-gamma.ts";
 import { normalQuantileLogUpper } from "./normal.ts";
 import { invertLogTail, type Tail, toLogProbability, toProbability } from "./tail.ts";

@@ -5,8 +5,7 @@
  * Single counts by Loader's saddle-point form, not by differences of log-gamma values; tails by summing from k outward,
  * away from the mode, until the terms vanish: relative accuracy 1e-11 down to 1e-300, at most some 1e5 terms.
  */
-import { requireProbability } from "../argument.ts";
-import { requireCount, requireFinite } from "../check-input.ts";
+import { requireCount, requireFinite, requireProbability } from "../check-input.ts";
 import { logBinomialTerm } from "./binomial.ts";
 import { discreteQuantile } from "./discrete-quantile.ts";
 import { normalQuantile } from "./normal.ts";

@@ -5,7 +5,7 @@
  * Two series of theta functions (Kolmogorov 1933; Feller 1948, Ann. Math. Stat. 19, 177-189): the one in exp(-pi^2 / 8x^2)
  * below SWITCH, the alternating one in exp(-2x^2) above. Each tail has full relative accuracy where it is small.
  */
-import { requireNumber, requireProbability } from "../argument.ts";
+import { requireNumber, requireProbability } from "../check-input.ts";
 
 /** At 0.82 both series need four terms. */
 const SWITCH = 0.82;

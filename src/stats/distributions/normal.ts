@@ -5,11 +5,11 @@
  * `@stdlib`'s own `normal.quantile` is -Infinity below 1.1e-16 and `1 - cdf` cancels above z = 8; alpha spending asks
  * for such numbers at early looks. Built on the complementary error function of `@stdlib/math`.
  */
+import { requireNumber, requireProbability } from "../check-input.ts";
 import erf from "@stdlib/math/base/special/erf/lib/index.js";
 import erfc from "@stdlib/math/base/special/erfc/lib/index.js";
 import erfcinv from "@stdlib/math/base/special/erfcinv/lib/index.js";
 import erfcx from "@stdlib/math/base/special/erfcx/lib/index.js";
-import { requireNumber, requireProbability } from "../argument.ts";
 
 const LOG_SQRT_2_PI = 0.9189385332046728;
 const SQRT_2_OVER_PI = 0.7978845608028654;

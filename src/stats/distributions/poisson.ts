@@ -4,8 +4,7 @@
  * Single counts by Loader's saddle-point form (Loader 2000), tails by the incomplete gamma function; relative accuracy
  * 1e-11 in both tails down to 1e-300, where `@stdlib`'s cdf is 0.9 % off at mean 1100.
  */
-import { requireProbability } from "../argument.ts";
-import { requireFinite, requireNonNegative } from "../check-input.ts";
+import { requireFinite, requireNonNegative, requireProbability } from "../check-input.ts";
 import { discreteQuantile } from "./discrete-quantile.ts";
 import { gammaCdf, gammaLogCdf, gammaLogSf, gammaSf } from "./gamma.ts";
 import { deviance, stirlingError } from "./log-gamma.ts";

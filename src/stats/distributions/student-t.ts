@@ -4,7 +4,7 @@
  * Relative accuracy 1e-11 in both tails for df from 0.1 to 1e8 and beyond: tails by the incomplete beta function of
  * x = df / (df + t^2), with 1 - x computed apart, so that neither large df nor small t cancels.
  */
-import { requireNumber, requireProbability } from "../argument.ts";
+import { requireNumber, requireProbability } from "../check-input.ts";
 import { incompleteBeta, logBetaPrefix } from "./beta.ts";
 import { logBeta } from "./log-gamma.ts";
 import { logNormalSf, normalQuantileUpper, normalSf } from "./normal.ts";
