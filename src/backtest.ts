@@ -1,5 +1,6 @@
 import { clockOf, firstLookAt } from "./judge/clock.ts";
-import { judge } from "./judge/judge.ts";
+import { judge, type Judged } from "./judge/judge.ts";
+import { judgeRunByKayenta } from "./kayenta/judge-run.ts";
 import { gather } from "./look.ts";
 import { analysisDigest, type Analysis } from "./model/analysis.ts";
 import type { Reason, Verdict } from "./model/finding.ts";
@@ -32,6 +33,8 @@ export interface BacktestOptions {
   readonly args?: Readonly<Record<string, string>>;
   /** Goes on looking after a promotion, to see whether a rollback would have followed. */
   readonly ignorePromotion?: boolean;
+  /** Default true. False leaves the report of the look that decided without what only people read: for thousands of replays that are only counted. */
+  readonly detail?: boolean;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface BacktestOptions {
 export async function backtest(
   sources: Sources,
   analysis: Analysis,
-  { start, end, labels = ARMS, args = {}, ignorePromotion = false }: BacktestOptions,
+  { start, end, labels = ARMS, args = {}, ignorePromotion = false, detail = true }: BacktestOptions,
   signal: AbortSignal = NEVER,
 ): Promise<Backtest> {
   const { plan } = analysis;
@@ -67,12 +70,15 @@ export async function backtest(
     const gathered = await Promise.all(
       analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
     );
-    const judged = judge(run, gathered, previous, now, { detail: false, keepState: ignorePromotion });
+    const byKayenta = analysis.judge === "kayenta";
+    const judged: Judged = byKayenta
+      ? judgeRunByKayenta(run, gathered, previous, now)
+      : judge(run, gathered, previous, now, { detail: false, keepState: ignorePromotion });
     const { verdict } = judged.report;
     if (verdict === "rollback") rollbackLook ??= judged.report.look.n;
     const next = clockOf(run, now)?.nextAt ?? null;
     if (verdict !== null && !(ignorePromotion && verdict === "promote" && next !== null)) {
-      const { report } = judge(run, gathered, previous, now);
+      const { report } = detail && !byKayenta ? judge(run, gathered, previous, now) : judged;
       const clock = clockOf(run, now);
       return {
         verdict,

@@ -7,7 +7,7 @@ import { serve, type Example } from "./cli/serve.ts";
 import { readProcessConfig } from "./config.ts";
 import { StartRunRequest } from "./model/run.ts";
 import { SourcesDocument } from "./model/source.ts";
-import { wireFiles, wireSources } from "./wire-sources.ts";
+import { readRecordings, replaySources, wireFiles, wireSources } from "./wire-sources.ts";
 import { migrateRecord, startTouchstone } from "./wire.ts";
 
 const stdout = (text: string) => void process.stdout.write(text);
@@ -40,6 +40,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   serve: (config, options) => serve({ start: startTouchstone, readExample, stdout, untilSignal }, config, options),
   migrate: migrateRecord,
   wireFiles,
+  readRecordings,
+  wireReplay: replaySources,
   wireSources: ({ sources, secrets }) => wireSources({ configs: sources, environment: secrets.environment }),
   stdout,
   stderr,

@@ -73,7 +73,7 @@ const FLOORS: readonly Floor[] = [
   {
     name: "replay",
     holds: isOneOf("backtest.ts"),
-    floors: ["corner", "judge", "model", "errors", "port"],
+    floors: ["corner", "judge", "kayenta", "model", "errors", "port"],
     packages: [],
   },
   {

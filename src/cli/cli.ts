@@ -9,9 +9,13 @@ import { Duration, durationSeconds, Instant } from "../model/time.ts";
 import { VersionLabel } from "../model/version.ts";
 import type { Sources } from "../sources/source.ts";
 import { runnableIssues } from "../start-run.ts";
+import { backtestRecords } from "./backtest.ts";
+import { calibrate } from "./calibrate.ts";
 import { createClient, type Client } from "./client.ts";
+import { explain } from "./explain.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
+import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
 import type { Role, ServeOptions } from "./serve.ts";
 
 /** What the command line stands on: everything that touches the world is handed in. */
@@ -20,6 +24,8 @@ export interface CliDependencies {
   readonly serve: (config: Config, options: ServeOptions) => Promise<void>;
   readonly migrate: (config: Config) => Promise<string[]>;
   readonly wireFiles: WireFiles;
+  readonly readRecordings: ReadRecordings;
+  readonly wireReplay: WireReplay;
   readonly wireSources: (config: Config) => Sources;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -220,6 +226,75 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     });
 
   program
+    .command("explain")
+    .description(
+      "print what an analysis does: everything in force, how the budgets are spent, when it looks, what it can detect",
+    )
+    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
+    .addOption(new Option("--units <n>", "units per arm at the end of a run").argParser(whole(1, 1_000_000_000)))
+    .addOption(tableOrJson())
+    .action(async ({ file, units, output: format }: { file: string; units?: number; output: "table" | "json" }) => {
+      stdout(await explain(file, { units: units ?? null, output: format }));
+    });
+
+  program
+    .command("backtest")
+    .description("replay recorded runs through the looks of an analysis: one line of NDJSON per key")
+    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
+    .requiredOption("--samples <events.ndjson>", "timestamped records, one JSON object a line")
+    .option("--by <field>", "the field that tells replays apart; default: key, where records have one")
+    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
+    .addOption(new Option("--candidate <label>", "the arm that is the candidate").argParser(label).default("candidate"))
+    .addOption(
+      new Option("--start <instant>", "when every run starts; default: with the first record of its key").argParser(
+        instant,
+      ),
+    )
+    .addOption(new Option("-o, --output <format>", "what to print").choices(["ndjson"]).default("ndjson"))
+    .action(
+      async (options: {
+        file: string;
+        samples: string;
+        by?: string;
+        baseline: string;
+        candidate: string;
+        start?: Instant;
+      }) => {
+        const { file, samples, by = null, baseline, candidate, start = null } = options;
+        await backtestRecords(dependencies, { analysis: file, samples, by, baseline, candidate, start });
+      },
+    );
+
+  program
+    .command("calibrate")
+    .description(
+      "compare the baseline with itself: how often an analysis raises false alarms, and the smallest change it detects",
+    )
+    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
+    .requiredOption("--samples <events.ndjson>", "timestamped records, as for backtest; only the baseline's are used")
+    .option("--by <field>", "the field that tells recordings apart; default: key, where records have one")
+    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
+    .addOption(
+      new Option("--splits <n>", "how often the baseline is split in two").argParser(whole(1, 100_000)).default(200),
+    )
+    .addOption(new Option("--seed <n>", "another seed, other splits").argParser(whole(0, 2 ** 31 - 1)).default(1))
+    .addOption(tableOrJson())
+    .action(
+      async (options: {
+        file: string;
+        samples: string;
+        by?: string;
+        baseline: string;
+        splits: number;
+        seed: number;
+        output: "table" | "json";
+      }) => {
+        const { file, by = null, ...rest } = options;
+        await calibrate(dependencies, { analysis: file, by, ...rest });
+      },
+    );
+
+  program
     .command("migrate")
     .description("bring the database at DATABASE_URL to the schema of this program")
     .action(async () => {
@@ -315,6 +390,18 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
+}
+
+function tableOrJson(): Option {
+  return new Option("-o, --output <format>", "what to print").choices(["table", "json"]).default("table");
+}
+
+function whole(lowest: number, highest: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= lowest && number <= highest) return number;
+    throw new InvalidArgumentError(`must be a whole number from ${lowest} to ${highest}`);
+  };
 }
 
 function argument(): Option {

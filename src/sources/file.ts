@@ -104,7 +104,7 @@ function select(
     }
     return cells;
   };
-  const { value, events, exposure, unit, at, stratum } = columnsOf(query);
+  const { value, events, exposure, unit, at, stratum, instrument, gold, covariate, traceUrl } = columnsOf(query);
   const cells = {
     value: column(value),
     events: column(events),
@@ -112,6 +112,10 @@ function select(
     unit: column(unit),
     at: column(at),
     stratum: column(stratum),
+    instrument: column(instrument),
+    gold: column(gold),
+    covariate: column(covariate),
+    traceUrl: column(traceUrl),
   };
   const filters = Object.entries(where).map(([name, text]) => [column(name) ?? [], text] as const);
   const collector = createRowCollector(
@@ -120,6 +124,10 @@ function select(
       unit: cells.unit !== null,
       at: cells.at !== null,
       stratum: cells.stratum !== null,
+      instrument: cells.instrument !== null,
+      gold: cells.gold !== null,
+      covariate: cells.covariate !== null,
+      traceUrl: cells.traceUrl !== null,
     },
     window,
   );
@@ -132,20 +140,31 @@ function select(
       unit: cells.unit?.[row],
       at: cells.at?.[row],
       stratum: cells.stratum?.[row],
+      instrument: cells.instrument?.[row],
+      gold: cells.gold?.[row],
+      covariate: cells.covariate?.[row],
+      traceUrl: cells.traceUrl?.[row],
     });
   }
   return collector.finish([]);
 }
 
-function columnsOf({
-  value,
-  events,
-  exposure,
-  unit,
-  at,
-  stratum,
-}: Query): Pick<Query, "value" | "events" | "exposure" | "unit" | "at" | "stratum"> {
-  return { value, events, exposure, unit, at, stratum };
+const COLUMNS = [
+  "value",
+  "events",
+  "exposure",
+  "unit",
+  "at",
+  "stratum",
+  "instrument",
+  "gold",
+  "covariate",
+  "traceUrl",
+] as const;
+
+/** The keys of a query that name columns. */
+function columnsOf(query: Query): Pick<Query, (typeof COLUMNS)[number]> {
+  return Object.fromEntries(COLUMNS.map((key) => [key, query[key]]));
 }
 
 function whereOf(request: SourceRequest): Record<string, string> {

@@ -26,6 +26,8 @@ const BATCH_ROWS = 5_000;
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
 const KNOWN_COLUMNS = ["value", "events", "exposure", "unit", "at", "stratum"];
+/** Of rows with a value only. */
+const VALUE_COLUMNS = ["instrument", "gold", "covariate", "traceUrl"];
 
 /**
  * A Postgres database that holds scores, sessions or costs.
@@ -123,11 +125,11 @@ async function readRows(
   let rows = 0;
   let bytes = 0;
   for (;;) {
-    const batch = await client.query<RawRow>({
+    const batch = await client.query<RawRow & { readonly traceurl?: unknown }>({
       text: `fetch forward ${BATCH_ROWS} from touchstone_rows`,
       types: AS_TEXT,
     });
-    const names = batch.fields.map((field) => field.name);
+    const names = batch.fields.map((field) => toKnownCase(field.name));
     collector ??= createRowCollector(columnsOf(names, options.name), request.window);
     rows += batch.rows.length;
     if (rows > options.maxRows)
@@ -137,7 +139,7 @@ async function readRows(
       );
     for (const row of batch.rows) {
       for (const cell of Object.values(row)) bytes += typeof cell === "string" ? cell.length : 0;
-      collector.add(row);
+      collector.add("traceurl" in row ? { ...row, traceUrl: row.traceurl } : row);
     }
     if (bytes > options.maxBytes)
       throw new TouchstoneError(
@@ -150,12 +152,18 @@ async function readRows(
   return collector.finish([]);
 }
 
+/** Postgres folds a name without quotes to lower case. */
+function toKnownCase(name: string): string {
+  return name === "traceurl" ? "traceUrl" : name;
+}
+
 function columnsOf(names: readonly string[], source: string): RowColumns {
-  const odd = names.find((name) => !KNOWN_COLUMNS.includes(name));
+  const known = [...KNOWN_COLUMNS, ...VALUE_COLUMNS];
+  const odd = names.find((name) => !known.includes(name));
   if (odd !== undefined)
     throw new TouchstoneError(
       "source_refused",
-      `the SQL for ${source} returns a column ${odd}; name its columns ${KNOWN_COLUMNS.join(", ")}`,
+      `the SQL for ${source} returns a column ${odd}; name its columns ${known.join(", ")}`,
     );
   const counts = names.includes("events") || names.includes("exposure");
   const needs = counts ? ["events", "exposure"] : ["value"];
@@ -170,7 +178,22 @@ function columnsOf(names: readonly string[], source: string): RowColumns {
       "source_refused",
       `the SQL for ${source} returns value beside events and exposure; give one or the other`,
     );
-  return { counts, unit: names.includes("unit"), at: names.includes("at"), stratum: names.includes("stratum") };
+  const beside = VALUE_COLUMNS.find((name) => names.includes(name));
+  if (counts && beside !== undefined)
+    throw new TouchstoneError(
+      "source_refused",
+      `the SQL for ${source} returns ${beside} beside events and exposure; it goes with value`,
+    );
+  return {
+    counts,
+    unit: names.includes("unit"),
+    at: names.includes("at"),
+    stratum: names.includes("stratum"),
+    instrument: names.includes("instrument"),
+    gold: names.includes("gold"),
+    covariate: names.includes("covariate"),
+    traceUrl: names.includes("traceUrl"),
+  };
 }
 
 function bind(parameter: SqlParameter, request: SourceRequest): string | null {

@@ -121,7 +121,11 @@ interface StepSums {
   readonly sizes: Float64Array;
 }
 
-function sumsOf(at: readonly number[], columns: readonly (readonly number[])[], { start, stepSeconds }: StepGrid): StepSums {
+function sumsOf(
+  at: readonly number[],
+  columns: readonly (readonly number[])[],
+  { start, stepSeconds }: StepGrid,
+): StepSums {
   const stepOf = (time: number) => Math.floor((time - start + TOUCH) / stepSeconds);
   const numbers = [...new Set(at.map(stepOf))].filter((step) => step >= 0).sort((a, b) => a - b);
   const placeOf = new Map(numbers.map((step, place) => [step, place]));

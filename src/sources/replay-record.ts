@@ -58,7 +58,19 @@ export function readRecord(text: string, { by, known, wanted, fail, warn }: Reco
     unit: isGiven(line.unit),
     stratum: isGiven(line.stratum),
   };
-  const record = { key, arm, metric, at, shape, value: 0, events: 0, exposure: 0, buckets: null, unit: "", stratum: "" };
+  const record = {
+    key,
+    arm,
+    metric,
+    at,
+    shape,
+    value: 0,
+    events: 0,
+    exposure: 0,
+    buckets: null,
+    unit: "",
+    stratum: "",
+  };
   // Of an arm that nobody asked for the name is enough.
   if (!wanted.includes(arm)) return record;
   const named = {

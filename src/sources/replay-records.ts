@@ -105,7 +105,11 @@ function createSurvey({ path, by, metrics, arms }: RecordsRequest, warn: (text: 
     }
     const other = shapeFault(shape, first.shape);
     if (other !== null)
-      fail(path, number, `${other}, unlike the first record of ${metric} at line ${first.line}; one metric has one form`);
+      fail(
+        path,
+        number,
+        `${other}, unlike the first record of ${metric} at line ${first.line}; one metric has one form`,
+      );
   };
 
   return {
@@ -120,7 +124,11 @@ function createSurvey({ path, by, metrics, arms }: RecordsRequest, warn: (text: 
       const is = record.key !== null;
       keyed ??= { is, line: number };
       if (keyed.is !== is)
-        fail(path, number, `${by ?? "key"} is ${is ? "given" : "missing"}, unlike in the first record at line ${keyed.line}`);
+        fail(
+          path,
+          number,
+          `${by ?? "key"} is ${is ? "given" : "missing"}, unlike in the first record at line ${keyed.line}`,
+        );
       checkShape(record, number);
       if (!arms.includes(record.arm)) return null;
       lastLine.set(record.key, number);
@@ -258,7 +266,7 @@ async function* linesOf(path: string): AsyncGenerator<readonly [line: string, nu
   }
 }
 
-function decode(decoder: TextDecoder, bytes: Uint8Array, stream: boolean, path: string): string {
+function decode(decoder: InstanceType<typeof TextDecoder>, bytes: Uint8Array, stream: boolean, path: string): string {
   try {
     return decoder.decode(bytes, { stream });
   } catch (cause) {

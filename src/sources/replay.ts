@@ -1,5 +1,5 @@
 import { TouchstoneError } from "../errors.ts";
-import type { Answer, Samples } from "../model/samples.ts";
+import type { Answer, NamedColumn, Samples } from "../model/samples.ts";
 import { epochSeconds } from "../model/time.ts";
 import type { MetricSource } from "./source.ts";
 
@@ -34,6 +34,10 @@ function between(samples: Samples, start: number, end: number): Samples {
         at: at.subarray(from, to),
         units: samples.units?.subarray(from, to) ?? null,
         strata: samples.strata?.subarray(from, to) ?? null,
+        ...(samples.instruments === undefined ? {} : { instruments: namesBetween(samples.instruments, from, to) }),
+        ...(samples.gold === undefined ? {} : { gold: samples.gold.subarray(from, to) }),
+        ...(samples.covariates === undefined ? {} : { covariates: samples.covariates.subarray(from, to) }),
+        ...(samples.traceUrls === undefined ? {} : { traceUrls: namesBetween(samples.traceUrls, from, to) }),
       };
     }
     case "series": {
@@ -64,6 +68,11 @@ function between(samples: Samples, start: number, end: number): Samples {
     }
   }
 }
+
+const namesBetween = ({ codes, names }: NamedColumn, from: number, to: number): NamedColumn => ({
+  codes: codes.subarray(from, to),
+  names,
+});
 
 /** Times of steps are compared with this much slack, in seconds. */
 const TOUCH = 1e-3;

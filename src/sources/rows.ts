@@ -1,7 +1,7 @@
 import type { Window } from "../model/run.ts";
 import type { Answer } from "../model/samples.ts";
 import { epochSeconds } from "../model/time.ts";
-import { createFaultTally, readNumber, readTime } from "./cell.ts";
+import { createFaultTally, readNumber, readTime, type Cell } from "./cell.ts";
 
 /** Which columns an answer of rows has beside its value, or its events and exposure. */
 export interface RowColumns {
@@ -9,6 +9,10 @@ export interface RowColumns {
   readonly unit: boolean;
   readonly at: boolean;
   readonly stratum: boolean;
+  readonly instrument?: boolean;
+  readonly gold?: boolean;
+  readonly covariate?: boolean;
+  readonly traceUrl?: boolean;
 }
 
 /** One row, cell by cell, as the source gave it. */
@@ -19,6 +23,10 @@ export interface RawRow {
   readonly unit?: unknown;
   readonly at?: unknown;
   readonly stratum?: unknown;
+  readonly instrument?: unknown;
+  readonly gold?: unknown;
+  readonly covariate?: unknown;
+  readonly traceUrl?: unknown;
 }
 
 /**
@@ -36,6 +44,10 @@ export function createRowCollector(
   const times = createColumn();
   const units = createDictionary();
   const strata = createDictionary();
+  const instruments = createDictionary();
+  const golds = createColumn();
+  const covariates = createColumn();
+  const traceUrls = createDictionary();
   const start = window === null ? -Infinity : epochSeconds(window.start);
   const end = window === null ? Infinity : epochSeconds(window.end);
 
@@ -76,6 +88,18 @@ export function createRowCollector(
         }
         exposures.push(exposure);
       }
+      // A label or a covariate that is not there is none; one that is no number is a fault of its row.
+      const gold = columns.gold === true ? optionalNumber(row.gold) : Number.NaN;
+      const covariate = columns.covariate === true ? optionalNumber(row.covariate) : Number.NaN;
+      if (typeof gold !== "number" || typeof covariate !== "number") {
+        const [fault, raw] = typeof gold === "number" ? [covariate, row.covariate] : [gold, row.gold];
+        if (typeof fault !== "number") faults.add(fault, raw);
+        return;
+      }
+      if (columns.gold === true) golds.push(gold);
+      if (columns.covariate === true) covariates.push(covariate);
+      if (columns.instrument === true) instruments.push(isAbsent(row.instrument) ? "" : toName(row.instrument));
+      if (columns.traceUrl === true) traceUrls.push(isAbsent(row.traceUrl) ? "" : toName(row.traceUrl));
       values.push(value === 0 ? 0 : value);
       if (columns.at) times.push(at);
       if (columns.unit) units.push(toName(row.unit));
@@ -106,12 +130,22 @@ export function createRowCollector(
           at: columns.at ? times.finish() : null,
           strata: columns.stratum ? strata.finish() : null,
           stratumNames: strata.names(),
+          ...(columns.instrument === true
+            ? { instruments: { codes: instruments.finish(), names: instruments.names() } }
+            : {}),
+          ...(columns.gold === true ? { gold: golds.finish() } : {}),
+          ...(columns.covariate === true ? { covariates: covariates.finish() } : {}),
+          ...(columns.traceUrl === true ? { traceUrls: { codes: traceUrls.finish(), names: traceUrls.names() } } : {}),
         },
         faults: faults.list,
         warnings,
       };
     },
   };
+}
+
+function optionalNumber(cell: unknown): Cell {
+  return isAbsent(cell) ? Number.NaN : readNumber(cell);
 }
 
 function isAbsent(cell: unknown): boolean {

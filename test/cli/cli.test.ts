@@ -3,41 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCli, type CliDependencies } from "../../src/cli/cli.ts";
-import { readConfig } from "../../src/config.ts";
-import { wireFiles, wireSources } from "../../src/wire-sources.ts";
 import { startStreet, type Street } from "../street.ts";
+import { NOW, run } from "./run.ts";
 
 const AGENT = fileURLToPath(new URL("../../fixtures/agent", import.meta.url));
 const BATCH = fileURLToPath(new URL("../../analyses/batch-eval.yaml", import.meta.url));
-const NOW = "2026-11-20T09:00:00.000Z";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "touchstone-cli-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-async function run(
-  args: string[],
-  env: Record<string, string> = {},
-  more: Partial<CliDependencies> = {},
-): Promise<{ code: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const code = await runCli(args, {
-    readConfig: () => readConfig(env),
-    serve: () => Promise.reject(new Error("not in this test")),
-    migrate: () => Promise.resolve([]),
-    wireFiles,
-    wireSources: ({ sources, secrets }) => wireSources({ configs: sources, environment: secrets.environment }),
-    stdout: (text) => void (out += text),
-    stderr: (text) => void (err += text),
-    now: () => NOW,
-    ...more,
-  });
-  return { code, out, err };
-}
 
 async function file(name: string, content: string | Buffer): Promise<string> {
   const path = join(folder, name);

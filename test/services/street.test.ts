@@ -55,6 +55,10 @@ async function startApart(env: Record<string, string>): Promise<Deployment> {
     serve: never,
     migrate: migrateRecord,
     wireFiles: never,
+    readRecordings: () => {
+      throw new Error("not in this test");
+    },
+    wireReplay: () => new Map(),
     wireSources: () => new Map(),
     stdout: () => undefined,
     stderr: (text) => void process.stderr.write(text),

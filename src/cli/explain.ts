@@ -1,0 +1,108 @@
+import { mayRollBack, provenSides, sharesOf } from "../judge/budget.ts";
+import { clockOf, firstLookAt } from "../judge/clock.ts";
+import type { Analysis, Metric } from "../model/analysis.ts";
+import { canonicalJson } from "../model/canonical.ts";
+import { readAnalysis } from "../model/read-analysis.ts";
+import { epochSeconds, toInstant } from "../model/time.ts";
+import { componentsOf, detectabilityOf, type Detectability, type Looks } from "./detectability.ts";
+import { toExplanationText } from "./explanation-text.ts";
+import { readText } from "./judge-files.ts";
+
+/** A claim that a run tests, with its budget over all looks. */
+export interface ExplainedClaim {
+  readonly metric: string;
+  /** `mean is worse`, `p95 above 4 is breached`, `body is safe`. */
+  readonly claim: string;
+  /** none: of a metric that cannot roll back; it is tested at the share, and spends nothing. */
+  readonly budget: "rollback" | "promote" | "none";
+  readonly share: number;
+}
+
+export interface Explanation {
+  readonly analysis: Analysis;
+  readonly looks: Looks;
+  readonly spending: { readonly rollback: string; readonly promote: string };
+  readonly claims: readonly ExplainedClaim[];
+  readonly units: number | null;
+  readonly detectability: readonly Detectability[];
+  readonly betweenNoneAndMargin: string;
+}
+
+/** What is in force, in full: for whoever wants to know why a run decides as it does, before it runs. */
+export async function explain(
+  path: string,
+  { units, output }: { readonly units: number | null; readonly output: "table" | "json" },
+): Promise<string> {
+  const { analysis } = readAnalysis(await readText(path), path);
+  const looks = looksOf(analysis);
+  const explanation: Explanation = {
+    analysis,
+    looks,
+    spending: SPENDING[analysis.plan.mode],
+    claims: analysis.metrics.flatMap((metric) => claimsOf(metric, analysis)),
+    units,
+    detectability: analysis.metrics.map((metric) => detectabilityOf(metric, analysis, looks, units)),
+    betweenNoneAndMargin: BETWEEN,
+  };
+  return output === "json" ? `${canonicalJson(explanation)}\n` : toExplanationText(explanation);
+}
+
+const BETWEEN =
+  "The rollback budget binds where the true change is none, the promote budget where it is the margin. Between none and the margin no budget binds: a candidate that is worse by less than the margin may be promoted, rolled back or paused. The chances below say how often.";
+
+const SPENDING: Readonly<Record<Analysis["plan"]["mode"], Explanation["spending"]>> = {
+  once: { rollback: "all at the one look", promote: "all at the one look" },
+  scheduled: {
+    rollback: "alpha spending over the calendar, the power 1.5 of the fraction passed (Kim and DeMets): early",
+    promote: "alpha spending over the calendar in O'Brien and Fleming's shape: late",
+  },
+  continuous: {
+    rollback: "normal-mixture e-value against 1 / budget, valid at every look without an end",
+    promote: "normal-mixture e-value against 1 / budget, valid at every look without an end",
+  },
+};
+
+/** The looks of a run that starts at the epoch, by the judge's own clock. */
+function looksOf(analysis: Analysis): Looks {
+  const window = { start: toInstant(0), end: toInstant(analysis.plan.durationSeconds) };
+  const edges: number[] = [];
+  const fractions: number[] = [];
+  let now: string | null = firstLookAt(analysis, window);
+  while (now !== null) {
+    const clock = clockOf({ analysis, window }, now);
+    if (clock === null) throw new RangeError("a run with a window has a clock");
+    edges.push(clock.edge);
+    fractions.push(clock.fraction);
+    // A look that is due no later than this one would be the same look.
+    now = clock.nextAt !== null && epochSeconds(clock.nextAt) > epochSeconds(now) ? clock.nextAt : null;
+  }
+  return { count: edges.length, edges, settleSeconds: analysis.plan.settleSeconds, fractions };
+}
+
+function claimsOf(metric: Metric, analysis: Analysis): ExplainedClaim[] {
+  const components = componentsOf(metric);
+  const shares = sharesOf(metric, analysis, components, provenSides(metric));
+  const { name } = metric;
+  const promote = analysis.budgets.promote;
+  const better = analysis.superiority.includes(name);
+  const decides = metric.tier !== "advisory";
+  const harm = mayRollBack(metric, analysis.policy) ? "rollback" : "none";
+  const safety = decides ? "promote" : "none";
+  return [
+    ...components.flatMap((component): ExplainedClaim[] => [
+      { metric: name, claim: `${component} is worse`, budget: harm, share: shares.component[component] },
+      { metric: name, claim: `${component} is ${better ? "better" : "safe"}`, budget: safety, share: promote },
+    ]),
+    ...metric.limits.flatMap(({ statistic, max, min, check }) =>
+      (["max", "min"] as const).flatMap((side): ExplainedClaim[] => {
+        const level = side === "max" ? max : min;
+        if (level === null || check === "point") return [];
+        const limit = `${statistic} ${side} ${level}`;
+        return [
+          { metric: name, claim: `${limit} is breached`, budget: harm, share: shares.limit },
+          { metric: name, claim: `${limit} holds`, budget: safety, share: promote },
+        ];
+      }),
+    ),
+  ];
+}
