@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { countingReporter } from "./test/reporter.ts";
 
-/** `unit` runs in seconds without a server; `services` starts its own; `calibration` simulates. See README, "Tests". */
+/** `unit` runs in seconds without a server; `services` starts its own; `calibration` simulates; `faults` judges bad evidence. See README, "Tests". */
 export default defineConfig({
   test: {
     reporters: ["default", countingReporter()],
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/services/**", "test/calibration/**"],
+          exclude: ["test/services/**", "test/calibration/**", "test/faults/**"],
           isolate: false,
           setupFiles: "test/seed-properties.ts",
         },
@@ -31,6 +31,14 @@ export default defineConfig({
           isolate: false,
           setupFiles: "test/seed-properties.ts",
           testTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          // A million cases take an hour on one core.
+          testTimeout: 7_200_000,
         },
       },
     ],

@@ -1,3 +1,4 @@
+import { sharesOfAttempt } from "./judge/attempts.ts";
 import { firstLookAt } from "./judge/clock.ts";
 import type { Doorbell } from "./doorbell/doorbell.ts";
 import { isTouchstoneError, TouchstoneError, type Issue } from "./errors.ts";
@@ -42,7 +43,7 @@ export async function startRun(
     project,
     requestDigest: digestOf(request),
     idempotency,
-    build(now) {
+    build(now, earlier) {
       const window = request.window ?? windowFrom(analysis, now);
       refuseShortWindow(analysis, window);
       // A window that is given means one look back at it, whatever the plan says of other runs.
@@ -58,6 +59,9 @@ export async function startRun(
         window,
         args,
         rollout: request.rollout ?? null,
+        ...(earlier === null
+          ? {}
+          : { budgetShares: sharesOfAttempt({ rollback: earlier.spentRollback, promote: earlier.spentPromote }) }),
       };
       return {
         run,

@@ -93,6 +93,36 @@ test("between two looks a run is running, says when the next one is due, and can
   expect((await street.ask("POST", `/v1/runs/${run.id}/cancel`)).body.status).toBe("cancelled");
 }, 30_000);
 
+test("a run that is told to finish looks once more and decides", async () => {
+  const quiet = analysis({ mode: "scheduled", duration: "60s", minDuration: "60s" });
+  const started = await street.ask("POST", "/v1/runs", { analysis: quiet, ...arms("v3") });
+  let run = RunView.parse(started.body);
+  while (run.lastLook === null) run = RunView.parse((await street.ask("GET", `/v1/runs/${run.id}?wait=1s`)).body);
+  expect((await street.ask("POST", `/v1/runs/${run.id}/finish`)).status).toBe(200);
+  const ended = RunView.parse((await street.ask("GET", `/v1/runs/${run.id}?wait=20s`)).body);
+  expect(ended).toMatchObject({ status: "done", verdict: "pause" });
+  expect(ended.reasons[0]?.code).toBe("too_early");
+  expect((await street.ask("POST", `/v1/runs/${run.id}/finish`)).body.detail).toMatch(/is done and stays so/);
+}, 40_000);
+
+test("attempts of a rollout share one error budget", async () => {
+  const attempt = (n: number) =>
+    verdictOf({
+      analysis: "batch-eval",
+      baseline: { label: "v1" },
+      candidate: { label: "v3" },
+      window: { start: "2026-11-19T08:00:00Z", end: "2026-11-19T08:30:00Z" },
+      rollout: { namespace: "agents", name: "support", revision: "7", attempt: n },
+    });
+  const budgets: number[] = [];
+  for (const n of [1, 2, 3]) {
+    const { links } = await attempt(n);
+    const report = await street.ask("GET", links.report, undefined, { accept: "application/json" });
+    budgets.push(report.body.budgets.rollback);
+  }
+  expect(budgets.map((budget) => Number(budget.toFixed(10)))).toEqual([0.04, 0.008, 0.0016]);
+});
+
 test("a continuous run promotes without a known end", async () => {
   const run = await verdictOf({ analysis: analysis({ mode: "continuous", maxDuration: "30s" }), ...arms("v3") });
   expect(run).toMatchObject({ status: "done", verdict: "promote" });

@@ -80,6 +80,18 @@ export function toOpenApi(): string {
           },
         ),
       },
+      "/v1/runs/{id}/finish": {
+        post: operation(
+          "finishRun",
+          "runs",
+          "End the window of a run with many looks now. Its last look comes when late samples have arrived, and decides.",
+          {
+            parameters: [RUN_ID],
+            responses: { "200": json("The run, due for its last look.", "Run") },
+            errors: [401, 404, 409, 503],
+          },
+        ),
+      },
       "/v1/runs/{id}/cancel": {
         post: operation("cancelRun", "runs", "Cancel a run that has not ended. Repeating it changes nothing.", {
           parameters: [RUN_ID, IDEMPOTENCY_KEY],

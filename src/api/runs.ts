@@ -82,6 +82,20 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .all(onlyMethods("GET"));
 
   router
+    .route("/runs/:id/finish")
+    .post(async (request, response) => {
+      const before = await find(request);
+      const { id, analysis } = before.run;
+      if (before.dueAt === null) throw new TouchstoneError("conflict", `run ${id} is ${before.status} and stays so`);
+      if (analysis.plan.mode === "once")
+        throw new TouchstoneError("conflict", `run ${id} looks once, at ${before.dueAt}; there is nothing to finish early`);
+      const after = await store.finishRun(PROJECT, id, analysis.plan.settleSeconds);
+      if (after === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
+      response.json(toRunView(after));
+    })
+    .all(onlyMethods("POST"));
+
+  router
     .route("/runs/:id/cancel")
     .post(async (request, response) => {
       const before = await find(request);

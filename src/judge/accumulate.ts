@@ -4,6 +4,7 @@ import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../
 import { mergeSorted } from "../stats/merge-sorted.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { addMarks, NO_MARKS } from "./marks.ts";
+import { joinColumns, unitColumns } from "./unit-columns.ts";
 import { enteringUnits, type EntrySlice } from "./units.ts";
 
 /** Beyond as many units an arm's values are rounded, so that what is kept between looks stays small. */
@@ -29,7 +30,7 @@ export interface Accumulation {
 export function accumulate(
   before: ArmState | null,
   { samples, faults }: Answer,
-  metric: Pick<Metric, "perUnit" | "unit" | "kind">,
+  metric: AccumulatedMetric,
   { slice, compact, stepSeconds }: Accumulation,
 ): ArmState {
   const added = toState(
@@ -38,16 +39,20 @@ export function accumulate(
     metric,
     slice,
   );
-  const both = before === null ? added : join(before, added);
+  const both = before === null ? added : join(before, added, metric);
   return compact ? compacted(both) : both;
 }
+
+/** What of a metric says how rows become units. */
+type AccumulatedMetric = Pick<Metric, "perUnit" | "unit" | "kind" | "design" | "worse">;
 
 function toState(
   samples: Samples,
   faults: Answer["faults"],
-  { perUnit, unit }: Pick<Metric, "perUnit" | "unit">,
+  metric: AccumulatedMetric,
   slice: EntrySlice | null,
 ): ArmState {
+  const { perUnit, unit, design } = metric;
   const unusable = faults.filter(({ kind }) => kind !== "counter_reset");
   const tally = { invalid: unusable.reduce((sum, { count }) => sum + count, 0), faults: [...unusable] };
   switch (samples.shape) {
@@ -70,9 +75,13 @@ function toState(
                 }))
                 .filter(({ values }) => values.length > 0)
                 .sort(byName),
-        // Steps have no identity, and tasks of an evaluation are meant to be in both arms.
+        ...unitColumns(samples, entering, metric),
+        ...(design === "paired" && names !== null
+          ? { named: byUnitName(Array.from(names, (index) => samples.unitNames[index] ?? ""), entering.values) }
+          : {}),
+        // Steps have no identity, and the tasks of an evaluation or of pairs are meant to be in both arms.
         marks:
-          names === null || unit === "task" || unit === "step"
+          names === null || unit === "task" || unit === "step" || design === "paired"
             ? null
             : addMarks(
                 NO_MARKS,
@@ -96,7 +105,7 @@ function toState(
 /** Rows that each stand for a step of time, with that time: a series, however the source wrote it down. */
 function isSeriesByRow(
   samples: Samples,
-  { unit, kind }: Pick<Metric, "unit" | "kind">,
+  { unit, kind }: AccumulatedMetric,
 ): samples is SampleRows & { at: Float64Array } {
   return (
     samples.shape === "samples" && unit === "step" && kind !== "errors" && samples.units === null && samples.at !== null
@@ -106,6 +115,11 @@ function isSeriesByRow(
 function toSeries({ at, values }: SampleRows & { at: Float64Array }, stepSeconds: number): Series {
   const order = Array.from(at, (_, row) => row).sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0));
   return { shape: "series", stepSeconds, at: take(at, order), values: take(values, order) };
+}
+
+function byUnitName(names: readonly string[], values: Float64Array): NonNullable<UnitsState["named"]> {
+  const order = Array.from(names, (_, place) => place).sort((a, b) => ((names[a] ?? "") < (names[b] ?? "") ? -1 : 1));
+  return { names: order.map((place) => names[place] ?? ""), values: take(values, order) };
 }
 
 /** Often nothing is new. */
@@ -154,7 +168,7 @@ const pickHistogram = (steps: Histogram, keep: readonly number[]): Histogram => 
 };
 
 /** @throws RangeError when the shapes differ: a metric keeps its shape through a run. */
-function join(before: ArmState, added: ArmState): ArmState {
+function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">): ArmState {
   const tally = {
     rows: before.rows + added.rows,
     invalid: before.invalid + added.invalid,
@@ -167,6 +181,7 @@ function join(before: ArmState, added: ArmState): ArmState {
       ...tally,
       values: mergeSorted(before.values, added.values),
       strata: joinStrata(before.strata, added.strata),
+      ...joinColumns(before, added, metric),
       marks:
         before.marks === null || added.marks === null
           ? (before.marks ?? added.marks)
@@ -255,6 +270,8 @@ function compacted(arm: ArmState): ArmState {
       return {
         ...arm,
         values: arm.values.map(toElevenBits),
+        // Rounded alike, so that labelled scores are still found among all.
+        ...(arm.gold === undefined ? {} : { gold: { ...arm.gold, judged: arm.gold.judged.map(toElevenBits) } }),
         strata: arm.strata?.map(({ name, values }) => ({ name, values: values.map(toElevenBits) })) ?? null,
       };
     case "series":

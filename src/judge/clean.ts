@@ -4,9 +4,10 @@ import type { ArmState, HistogramState, MetricState, SeriesState, UnitsState } f
 import { isTimeless, sampleSize, type Samples } from "../model/samples.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { accumulate, coarsened, isContinuation, type Accumulation } from "./accumulate.ts";
-import { formatPercent } from "./format.ts";
+import { formatCount, formatPercent } from "./format.ts";
 import { alignHistograms } from "./histogram-evidence.ts";
 import type { ArmAnswer, Gathered } from "./gathered.ts";
+import { pairUnits } from "./pair-units.ts";
 
 /** Both arms of one shape, or the fault that keeps the metric from being judged. */
 export type Cleaned =
@@ -47,8 +48,13 @@ export function clean(
     throw new RangeError("a faulty arm was passed on");
   const kept = { baseline: arms.baseline.arm, candidate: arms.candidate.arm };
   const [b, c] = atOneStep(kept.baseline, kept.candidate);
-  const fault = mismatch(metric, b, c);
+  const fault = changedInstrument(metric, b, c) ?? mismatch(metric, b, c);
   if (fault !== null) return { kind: "faulty", finding: "invalid", ...fault, warnings };
+  if (metric.design === "paired") {
+    const cut = cutToPairs(metric, b, c);
+    if ("code" in cut) return { kind: "faulty", finding: "invalid", ...cut, warnings };
+    return { kind: "clean", ...cut, kept, warnings: [...warnings, ...cut.warnings] };
+  }
   if (b.shape !== "histogram" || c.shape !== "histogram") {
     return { kind: "clean", baseline: b, candidate: c, kept, warnings };
   }
@@ -68,6 +74,61 @@ export function clean(
     candidate: { ...c, ...aligned.candidate },
     kept,
     warnings,
+  };
+}
+
+/** Of the smaller arm more items than this without a partner make the rest an arbitrary choice. */
+const MOST_UNPAIRED = 0.2;
+
+/** Both arms with the items that both hold, in one order; or why that cannot be. */
+function cutToPairs(
+  metric: Metric,
+  baseline: ArmState,
+  candidate: ArmState,
+): { baseline: UnitsState; candidate: UnitsState; warnings: string[] } | { code: ReasonCode; text: string } {
+  if (baseline.shape !== "units" || candidate.shape !== "units")
+    return {
+      code: "invalid",
+      text: `${metric.name}: the arms came as ${baseline.shape}, but design: paired needs samples with unit ids`,
+    };
+  const paired = pairUnits(baseline, candidate);
+  if (paired === null)
+    return { code: "invalid", text: `${metric.name}: the rows name no units, but design: paired finds pairs by them` };
+  const { pairs, onlyBaseline, onlyCandidate } = paired;
+  const [b, c] = [baseline.values.length, candidate.values.length];
+  const text = `${formatCount(onlyBaseline, metric.unit)} of ${b} in the baseline and ${onlyCandidate} of ${c} in the candidate are not in the other arm`;
+  const unpaired = b < c || (b === c && onlyBaseline > onlyCandidate) ? onlyBaseline / b : onlyCandidate / c;
+  if (unpaired > MOST_UNPAIRED) return { code: "unpaired", text: `${metric.name}: ${text}; pairs are found by unit id` };
+  const arm = (state: UnitsState, values: Float64Array): UnitsState => ({
+    ...state,
+    values: sortSample(values, "values"),
+    named: { names: pairs.names, values },
+    // What an item is like is the same in both arms.
+    strata: null,
+  });
+  return {
+    baseline: arm(baseline, pairs.baseline),
+    candidate: arm(candidate, pairs.candidate),
+    warnings: onlyBaseline + onlyCandidate === 0 ? [] : [`${text}; they are left out`],
+  };
+}
+
+/** Values of one instrument cannot be compared with those of another, in which arm and at which look ever it came in. */
+function changedInstrument(
+  metric: Metric,
+  baseline: ArmState,
+  candidate: ArmState,
+): { code: ReasonCode; text: string } | null {
+  if (baseline.shape !== "units" || candidate.shape !== "units") return null;
+  const names = [baseline, candidate].flatMap(({ instruments }) => instruments?.map(({ name }) => name) ?? []);
+  if (new Set(names).size < 2) return null;
+  const by = ({ instruments }: UnitsState) =>
+    instruments
+      ?.map(({ name, rows }) => `${name === "" ? "one without a name" : name} (${formatCount(rows, "row")})`)
+      .join(", ") ?? "";
+  return {
+    code: "instrument_changed",
+    text: `${metric.name}: the baseline was measured by ${by(baseline)}, the candidate by ${by(candidate)}; values of different instruments cannot be compared`,
   };
 }
 
@@ -126,7 +187,7 @@ function cleanArm(
   const { slice } = accumulation;
   if (slice !== null && slice.followUp > 0 && isTimeless(samples))
     return invalid(`the ${name} has no times, and plan.followUp needs the time of every row`);
-  const impossible = impossibleValues(samples, metric);
+  const impossible = impossibleValues(samples, metric) ?? impossibleLabels(samples, metric);
   if (impossible !== null)
     return invalid(`${impossible.count} of ${sampleSize(samples)} rows of the ${name} ${impossible.what}`);
   if (before !== null && !isContinuation(before, samples)) {
@@ -190,6 +251,16 @@ function impossibleValues(samples: Samples, { kind, scale }: Metric): { count: n
         ? "are no fraction between 0 and 1"
         : "are negative";
   return { count, what: `${what}, first ${first}` };
+}
+
+/** A person's score lies on the scale of the judge's. */
+function impossibleLabels(samples: Samples, { scale }: Metric): { count: number; what: string } | null {
+  if (samples.shape !== "samples" || samples.gold === undefined || scale === null) return null;
+  const [low, high] = scale;
+  const outside = samples.gold.filter((label) => label < low || label > high);
+  const [first] = outside;
+  if (first === undefined) return null;
+  return { count: outside.length, what: `have a gold label outside the scale ${low} to ${high}, first ${first}` };
 }
 
 function describe(faults: ArmState["faults"]): string {

@@ -16,6 +16,8 @@ export interface Circumstances {
   readonly longEnough: boolean;
   /** Alarms about the run itself: arms identical, sample ratio, units in both arms, baseline unhealthy. */
   readonly alarms: readonly Reason[];
+  /** What keeps the run as a whole from promoting at this look. */
+  readonly doubts: readonly Reason[];
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Circumstances {
 export function decide(
   { policy, superiority }: Analysis,
   findings: readonly Finding[],
-  { final, longEnough, alarms }: Circumstances,
+  { final, longEnough, alarms, doubts }: Circumstances,
 ): Decided {
   const deciding = findings.filter(({ tier }) => tier !== "advisory");
   const critical = deciding.filter(({ tier }) => tier === "critical");
@@ -60,6 +62,7 @@ export function decide(
   const obstacles = [
     ...alsoHarmed.map((reason): Reason => ({ ...reason, code: "worse_under_critical_only" })),
     ...deciding.flatMap(obstaclesOf),
+    ...doubts,
     ...deciding.flatMap((finding) => (superiority.includes(finding.metric) ? unlessBetter(finding) : [])),
   ];
   // Under critical-only a required metric that is worse ends the run: no later look could promote it.

@@ -40,14 +40,24 @@ function updateArm(hash: ReturnType<typeof createHash>, arm: ArmAnswer): void {
 
 function namesOf(samples: Samples): object {
   return samples.shape === "samples"
-    ? { units: samples.unitNames, strata: samples.stratumNames }
+    ? {
+        units: samples.unitNames,
+        strata: samples.stratumNames,
+        instruments: samples.instruments?.names,
+        traceUrls: samples.traceUrls?.names,
+      }
     : { stepSeconds: samples.stepSeconds };
 }
 
 function columnsOf(samples: Samples): (Float64Array | Int32Array)[] {
   switch (samples.shape) {
     case "samples":
-      return [samples.values, samples.units, samples.at, samples.strata].map((column) => column ?? new Float64Array(0));
+      return [
+        ...[samples.values, samples.units, samples.at, samples.strata].map((column) => column ?? new Float64Array(0)),
+        ...[samples.instruments?.codes, samples.gold, samples.covariates, samples.traceUrls?.codes].filter(
+          (column) => column !== undefined,
+        ),
+      ];
     case "series":
       return [samples.at, samples.values];
     case "counts":

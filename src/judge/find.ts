@@ -1,6 +1,6 @@
 import type { Analysis, Metric } from "../model/analysis.ts";
 import type { Tolerance } from "../model/amount.ts";
-import type { MetricState } from "../model/look-state.ts";
+import type { ArmState, MetricState } from "../model/look-state.ts";
 import type { ComponentFinding, Finding, Reason } from "../model/finding.ts";
 import { normalQuantileUpper } from "../stats/distributions/normal.ts";
 import { provenSides, sharesOf } from "./budget.ts";
@@ -20,6 +20,8 @@ export interface FindContext {
   readonly clock: ClaimClock;
   readonly accumulation: Accumulation;
   readonly before: MetricState | null;
+  /** In which the units came; null where time does not matter. */
+  readonly minutes: number | null;
   /** False leaves out what no decision needs: intervals, named tests, summaries of the arms. */
   readonly detail: boolean;
 }
@@ -52,7 +54,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   const shares = sharesOf(
     metric,
     analysis,
-    evidence.components.map(({ component }) => component),
+    [...evidence.components.map(({ component }) => component), ...evidence.leftOut],
     provenSides(metric),
   );
   const alphaSafe = analysis.budgets.promote;
@@ -124,7 +126,9 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     reasons,
     blocksPromotion: shape !== null || evidence.untestable !== null,
     warnings: [...warnings, ...evidence.warnings],
-    forecast: detail ? forecastOf(evidence.units, components, metric.worse) : null,
+    flips: detail ? evidence.flips() : null,
+    examples: detail && worse ? examplesOf(candidate) : null,
+    forecast: detail ? forecastOf(evidence.units, components, metric.worse, context.minutes) : null,
   };
   return { finding, kept: { ...kept, claims: book.states } };
 }
@@ -154,8 +158,15 @@ function blank({ name, kind, tier, unit, measurementUnit }: Metric): Finding {
     reasons: [],
     blocksPromotion: false,
     warnings: [],
+    flips: null,
+    examples: null,
     forecast: null,
   };
+}
+
+/** The candidate's worst units, where the source says where to look at them. */
+function examplesOf(candidate: ArmState): Finding["examples"] {
+  return candidate.shape === "units" && candidate.worst !== undefined ? [...candidate.worst] : null;
 }
 
 /** One component against both budgets. Orientation happens here and nowhere else. */
@@ -229,9 +240,7 @@ function judgeComponent(
   const { catastrophic } = tolerances;
   const bounds = (): { lower: number | null; upper: number | null } => {
     // A look that was not tested shows the interval of the whole budget.
-    const shown = (level: number | null, budget: number) =>
-      Math.max(level === null || level === 0 ? budget : level, LEAST_SHOWN);
-    const [lower, upper] = alphasOfBounds(direction, shown(harm.level, alphaWorse), shown(inside.level, alphaSafe));
+    const [lower, upper] = alphasOfBounds(direction, shownLevel(harm.level, alphaWorse), shownLevel(inside.level, alphaSafe));
     return evidence.bounds(lower, upper);
   };
   return {
@@ -261,6 +270,10 @@ function judgeComponent(
 
 /** Early boundaries lie where 1 - level is 1 to a double; the interval of this level is as wide as anybody needs. */
 const LEAST_SHOWN = 1e-15;
+
+function shownLevel(level: number | null, budget: number): number {
+  return Math.max(level === null || level === 0 ? budget : level, LEAST_SHOWN);
+}
 
 /** The tail has a margin of its own; everything else shares the metric's. */
 function tolerancesOf(
@@ -300,23 +313,33 @@ function forecastOf(
   units: { readonly baseline: number; readonly candidate: number },
   components: readonly ComponentFinding[],
   worse: Metric["worse"],
+  minutes: number | null,
 ): Finding["forecast"] {
   const decisive = decisiveComponent(components);
   const error = decisive === null ? null : standardErrorOf(decisive, worse);
   if (decisive === null || error === null || error === 0) return null;
   const detectable = (normalQuantileUpper(decisive.alphaWorse) + POWER_Z) * error;
-  if (decisive.safe || decisive.worse) return { units: null, detectable };
+  if (decisive.safe || decisive.worse) return { units: null, minutes: null, detectable };
   const { estimate, margin } = decisive.effect;
   const harm = worse === "higher" ? estimate : worse === "lower" ? -estimate : Math.abs(estimate);
   const shrunk = (harm * margin ** 2) / (margin ** 2 + error ** 2);
-  if (shrunk >= margin) return { units: null, detectable };
+  if (shrunk >= margin) return { units: null, minutes: null, detectable };
   const factor = (((normalQuantileUpper(decisive.alphaSafe) + POWER_Z) * error) / (margin - shrunk)) ** 2;
-  return { units: factor > 1 ? Math.ceil(Math.min(units.baseline, units.candidate) * (factor - 1)) : 0, detectable };
+  const scarcer = Math.min(units.baseline, units.candidate);
+  const more = factor > 1 ? Math.ceil(scarcer * (factor - 1)) : 0;
+  return { units: more, minutes: minutes === null ? null : (more * minutes) / scarcer, detectable };
 }
 
 /** From the width of the interval, as if it were a normal one. */
-function standardErrorOf({ effect, alphaWorse, alphaSafe }: ComponentFinding, worse: Metric["worse"]): number | null {
-  const [alphaLower, alphaUpper] = alphasOfBounds(worse, alphaWorse, alphaSafe);
+function standardErrorOf(
+  { effect, alphaWorse, alphaSafe, levelWorse, levelSafe }: ComponentFinding,
+  worse: Metric["worse"],
+): number | null {
+  const [alphaLower, alphaUpper] = alphasOfBounds(
+    worse,
+    shownLevel(levelWorse, alphaWorse),
+    shownLevel(levelSafe, alphaSafe),
+  );
   const { estimate, lower, upper } = effect;
   const below = lower === null ? null : (estimate - lower) / normalQuantileUpper(alphaLower);
   const above = upper === null ? null : (upper - estimate) / normalQuantileUpper(alphaUpper);

@@ -1,11 +1,14 @@
 import type { Analysis, Metric } from "../model/analysis.ts";
 import type { Finding, Reason } from "../model/finding.ts";
-import type { ArmState, LookState } from "../model/look-state.ts";
+import type { ArmState, LookState, UnitsState } from "../model/look-state.ts";
 import { mixShift } from "../stats/mix-shift.ts";
+import { mcNemar } from "../stats/mcnemar.ts";
 import { fisherExact } from "../stats/fisher.ts";
 import { SAMPLE_RATIO_ALPHA, sampleRatioAlarm, sampleRatioTest, updateSampleRatio } from "../stats/sample-ratio.ts";
 import { formatCount, formatP, formatPercent } from "./format.ts";
+import { uncalibrated } from "./gold-evidence.ts";
 import { crossings } from "./marks.ts";
+import { pairUnits } from "./pair-units.ts";
 import { mixOf } from "./strata.ts";
 
 /**
@@ -72,6 +75,28 @@ export function runAlarms(
   return reasons;
 }
 
+/**
+ * A ratio that is off by chance once in a hundred looks does not stop a run, but nothing is promoted over it: who is missing may be the very ones that fared badly.
+ */
+export function sampleRatioDoubt(
+  sampleRatio: LookState["sampleRatio"],
+  { allocation }: Pick<Analysis, "allocation">,
+): Reason[] {
+  if (allocation === null || sampleRatio === null) return [];
+  const [b = 0, c = 0] = sampleRatio.counts;
+  const { p } = sampleRatioTest([b, c], [allocation.baseline, allocation.candidate]);
+  if (p >= RATIO_DOUBT) return [];
+  return [
+    {
+      code: "sample_ratio_mismatch",
+      metric: null,
+      text: `the baseline had ${b} and the candidate ${c} units, which is doubtful where routing is set to ${allocation.baseline} : ${allocation.candidate} (p ${formatP(p)})`,
+    },
+  ];
+}
+
+const RATIO_DOUBT = 0.01;
+
 /** The units of a look, added to those of the looks before; only where the analysis says how routing shares them. */
 export function nextSampleRatio(
   before: LookState["sampleRatio"],
@@ -104,7 +129,13 @@ export function metricDoubts({ metric, baseline, candidate }: MetricArms): Reaso
         text: `${metric.name}: ${formatPercent(c.events / c.trials)} of the candidate's rows are missing and ${formatPercent(b.events / b.trials)} of the baseline's (p ${formatP(p)})`,
       });
   }
-  const unmatched = unmatchedMix(metric, baseline, candidate);
+  if (baseline.shape === "units" && candidate.shape === "units") {
+    if (metric.design === "paired") doubts.push(...lostItems(metric, baseline, candidate));
+    const why = metric.calibration === "required" ? uncalibrated(baseline, candidate) : null;
+    if (why !== null)
+      doubts.push({ code: "judge_uncalibrated", metric: metric.name, text: `${metric.name}: ${why}` });
+  }
+  const unmatched = metric.design === "paired" ? null : unmatchedMix(metric, baseline, candidate);
   if (unmatched !== null) doubts.push(unmatched);
   if (baseline.shape !== "units" && candidate.shape !== "units" && baseline.stepSeconds > 0) {
     const own = new Set(baseline.at);
@@ -118,6 +149,24 @@ export function metricDoubts({ metric, baseline, candidate }: MetricArms): Reaso
       });
   }
   return doubts;
+}
+
+/** Items that only one version answered: where the candidate lost more of them, those left may be the easy ones. */
+function lostItems(metric: Metric, baseline: UnitsState, candidate: UnitsState): Reason[] {
+  const paired = pairUnits(baseline, candidate);
+  if (paired === null) return [];
+  const { pairs, onlyBaseline, onlyCandidate } = paired;
+  const all = pairs.names.length + onlyBaseline + onlyCandidate;
+  if (Math.abs(onlyBaseline - onlyCandidate) < MISSING_DIFFERENCE * all) return [];
+  const { p } = mcNemar({ candidateOnly: onlyCandidate, baselineOnly: onlyBaseline });
+  if (p >= DOUBT_ALPHA) return [];
+  return [
+    {
+      code: "missingness_differs",
+      metric: metric.name,
+      text: `${metric.name}: of ${all} items the candidate has no value for ${onlyBaseline} and the baseline none for ${onlyCandidate} (p ${formatP(p)})`,
+    },
+  ];
 }
 
 /** Strata that one arm hardly has cannot be compared, and adjusting cannot make them good. */

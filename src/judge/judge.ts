@@ -1,3 +1,4 @@
+import type { Analysis } from "../model/analysis.ts";
 import type { Finding } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
 import type { ArmState, LookState, MetricState } from "../model/look-state.ts";
@@ -5,14 +6,15 @@ import type { Report, Run } from "../model/run.ts";
 import { isTimeless } from "../model/samples.ts";
 import type { Instant } from "../model/time.ts";
 import type { Accumulation } from "./accumulate.ts";
+import { spentBy, WHOLE_BUDGETS, type BudgetShares } from "./attempts.ts";
 import type { ClaimClock } from "./claim.ts";
 import { clockOf, type Clock } from "./clock.ts";
 import { decide } from "./decide.ts";
 import { digestEvidence } from "./evidence-digest.ts";
 import { find } from "./find.ts";
 import type { Gathered } from "./gathered.ts";
-import { metricDoubts, nextSampleRatio, runAlarms, staleArm, type MetricArms } from "./integrity.ts";
-import { summarize } from "./words.ts";
+import { metricDoubts, nextSampleRatio, runAlarms, sampleRatioDoubt, staleArm, type MetricArms } from "./integrity.ts";
+import { counterfactual, summarize } from "./words.ts";
 
 /** What a look comes to: the report for people and callers, the state for the next look. */
 export interface Judged {
@@ -37,7 +39,8 @@ export function judge(
   now: Instant,
   { detail = true, keepState = false }: { readonly detail?: boolean; readonly keepState?: boolean } = {},
 ): Judged {
-  const { analysis } = run;
+  const shares = run.budgetShares ?? WHOLE_BUDGETS;
+  const analysis = withShares(run.analysis, shares);
   const clock = clockOf(run, now);
   const n = (previous?.looks ?? 0) + 1;
   const claimClock = toClaimClock(run, clock, n);
@@ -51,6 +54,7 @@ export function judge(
       clock: claimClock,
       accumulation: accumulationOf(clock, analysis.plan, timeless ? null : (before?.gatheredUpTo ?? null)),
       before: before !== null && timeless ? { ...before, baseline: null, candidate: null } : before,
+      minutes: claimClock.mode === "once" || clock === null ? null : (clock.entryEdge - clock.from) / 60,
       detail,
     });
     const faulty = finding.finding === "no_data" || finding.finding === "invalid" || finding.finding === "source_error";
@@ -72,6 +76,7 @@ export function judge(
   const decided = decide(analysis, findings, {
     final: clock?.final ?? true,
     longEnough: clock === null || clock.edge - clock.from >= analysis.plan.minDurationSeconds,
+    doubts: sampleRatioDoubt(sampleRatio, analysis),
     alarms: runAlarms(arms, findings, sampleRatio, analysis, claimClock.mode === "once"),
   });
   const digest = detail ? digestEvidence(previous?.digest ?? null, gathered) : (previous?.digest ?? "");
@@ -90,6 +95,7 @@ export function judge(
     verdict,
     summary: detail ? summarize(decided, findings) : decided.decision,
     reasons: [...decided.reasons],
+    counterfactual: detail ? counterfactual(decided, findings) : null,
     findings,
     ...scoreOf(findings),
     budgets: analysis.budgets,
@@ -99,9 +105,16 @@ export function judge(
   return {
     report,
     // After a verdict nobody continues.
-    state: { v: 2, looks: n, metrics: verdict === null || keepState ? metrics : {}, digest, sampleRatio },
+    state: { v: 2, looks: n, metrics: verdict === null || keepState ? metrics : {}, digest, sampleRatio, spent: spentBy(claimClock, shares) },
     nextAt: verdict === null ? (clock?.nextAt ?? null) : null,
   };
+}
+
+/** What earlier attempts have used up of the error budgets is gone. */
+function withShares(analysis: Analysis, { rollback, promote }: BudgetShares): Analysis {
+  if (rollback === 1 && promote === 1) return analysis;
+  const { budgets } = analysis;
+  return { ...analysis, budgets: { rollback: budgets.rollback * rollback, promote: budgets.promote * promote } };
 }
 
 function toClaimClock({ analysis: { plan } }: Run, clock: Clock | null, look: number): ClaimClock {

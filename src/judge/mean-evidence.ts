@@ -132,7 +132,7 @@ export function boundsOf(
 const FLOOR_EVENTS = 4;
 
 /** Thirty identical scores prove nothing about a quarter of a point: the variance is at least that of a few values at the far end of the range. */
-function withFloor(arm: Moments, values: Float64Array, [low, high]: readonly [number, number]): Moments {
+export function withFloor(arm: Moments, values: Float64Array, [low, high]: readonly [number, number]): Moments {
   const reach = Math.max(high - arm.mean, arm.mean - low);
   const floor = (FLOOR_EVENTS * reach * reach) / arm.n;
   if (arm.variance >= floor) return arm;

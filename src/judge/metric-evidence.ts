@@ -1,10 +1,11 @@
 import type { Analysis, Component, Metric } from "../model/analysis.ts";
-import type { TestResult } from "../model/finding.ts";
+import type { Flip, TestResult } from "../model/finding.ts";
 import type { ArmState, SeriesState, UnitsState } from "../model/look-state.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { mixShift } from "../stats/mix-shift.ts";
 import type { Evidence } from "./evidence.ts";
 import { formatChange, formatP } from "./format.ts";
+import { goldEvidence, type GoldEvidence } from "./gold-evidence.ts";
 import { histogramEvidence, toHistogramArms } from "./histogram-evidence.ts";
 import { meanDifferenceEvidence, meanRelativeEvidence } from "./mean-evidence.ts";
 import { bodyEvidence, EXACT_BELOW, superiorityEvidence, type RankArms } from "./rank-evidence.ts";
@@ -15,10 +16,16 @@ import { mixOf, strataOf } from "./strata.ts";
 import { stratifiedEvidence } from "./stratified-evidence.ts";
 import { countsEvidence, pairSeries, seriesEvidence, stepBar } from "./step-evidence.ts";
 import { tailEvidence } from "./tail-evidence.ts";
+import { flipsOf, namedPairedTests, pairedEvidence } from "./paired-evidence.ts";
+import { pairsOf } from "./pair-units.ts";
 
 /** Everything that the statistics say about one metric, before any budget is spent. */
 export interface MetricEvidence {
   readonly components: readonly Evidence[];
+  /** Components that say nothing at this look, but keep their share of the budget for others. */
+  readonly leftOut: readonly Component[];
+  /** Items that the two versions answered differently; null where the design or the kind has none. */
+  readonly flips: () => Flip[] | null;
   readonly tests: () => readonly TestResult[];
   /** A movement of the distribution that blocks promotion, significant at the level. */
   readonly shape: (
@@ -123,15 +130,29 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
   // Exact evidence may act from five units on; the rest leans on large samples.
   const asymptotic = { promotionBar, rollbackBar: promotionBar };
   const exact = { promotionBar, rollbackBar: null };
-  const strata = strataOf(b, c);
-  if (strata.length > 1)
+  if (metric.design === "paired") {
+    const pairs = pairsOf(b, c);
     return {
+      ...NOTHING,
+      components: pairedEvidence(pairs, metric, exact, asymptotic),
+      flips: () => flipsOf(pairs, metric),
+      tests: () => [...namedPairedTests(pairs, metric), ...(metric.kind === "errors" ? [] : namedTests({ baseline, candidate }))],
+      shape: metric.kind === "errors" ? () => null : (level) => shapeChange({ baseline, candidate }, metric, level),
+      units,
+    };
+  }
+  const gold = metric.kind === "score" ? goldEvidence(b, c, metric, asymptotic) : null;
+  const strata = strataOf(b, c);
+  if (strata.length > 1) {
+    const evidence: MetricEvidence = {
       ...NOTHING,
       components: metric.components.flatMap((component) => stratifiedEvidence(component, metric, strata, asymptotic)),
       tests: () => namedTests({ baseline, candidate }),
       units,
       warnings: mixWarnings(b, c),
     };
+    return gold === null ? evidence : corrected(evidence, gold);
+  }
   if (metric.kind === "errors") {
     const toProportion = (values: Float64Array) => ({
       events: values.reduce((sum, value) => sum + value, 0),
@@ -148,12 +169,32 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
   const components = metric.components.flatMap((component) =>
     componentEvidence(component, metric, ranks, fewest < EXACT_BELOW ? exact : { promotionBar }, asymptotic),
   );
-  return {
+  const evidence: MetricEvidence = {
     ...NOTHING,
     components,
     tests: () => namedTests(ranks),
     shape: (level) => shapeChange(ranks, metric, level),
     units,
+  };
+  return gold === null ? evidence : corrected(evidence, gold);
+}
+
+/** The evidence of a judge whose errors people have measured: their mean in place of the judge's, and where the judge favours an arm nothing else. */
+function corrected(evidence: MetricEvidence, { mean, differential, warnings }: GoldEvidence): MetricEvidence {
+  const told = { ...evidence, warnings: [...evidence.warnings, ...warnings] };
+  if (mean === null) return told;
+  const all = evidence.components.map((one) => (one.component === "mean" ? mean : one));
+  if (!differential) return { ...told, components: all };
+  const components = all.filter((one) => one === mean);
+  return {
+    ...told,
+    components,
+    leftOut: all.flatMap((one) => (one === mean ? [] : [one.component])),
+    shape: () => null,
+    untestable:
+      components.length === 0
+        ? "the judge favours one arm, and the metric compares ranks only, which gold labels cannot correct; add the component mean"
+        : null,
   };
 }
 
@@ -201,6 +242,8 @@ function componentEvidence(
 const FREE = { promotionBar: null, rollbackBar: null };
 const NOTHING: Omit<MetricEvidence, "units"> = {
   components: [],
+  leftOut: [],
+  flips: () => null,
   tests: () => [],
   shape: () => null,
   warnings: [],

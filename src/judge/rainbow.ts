@@ -3,6 +3,7 @@ import type { CandidateState, LookState } from "../model/look-state.ts";
 import type { CandidateReport, Report, Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import type { Version } from "../model/version.ts";
+import { WHOLE_BUDGETS, type BudgetShares } from "./attempts.ts";
 import { combineDigests } from "./evidence-digest.ts";
 import type { Judged } from "./judge.ts";
 
@@ -95,8 +96,25 @@ export function combineCandidates(
     .sort();
   return {
     report,
-    state: { v: 2, looks: n, metrics: {}, digest, sampleRatio: null, ...(open ? { rainbow } : {}) },
+    state: {
+      v: 2,
+      looks: n,
+      metrics: {},
+      digest,
+      sampleRatio: null,
+      spent: mostSpent(looks),
+      ...(open ? { rainbow } : {}),
+    },
     nextAt: open ? (next[0] ?? null) : null,
+  };
+}
+
+/** Each candidate has budgets of its own; the run has used up as much as the one that used most. */
+function mostSpent(looks: readonly CandidateLook[]): BudgetShares {
+  const all = looks.map((look) => ("judged" in look ? (look.judged.state.spent ?? WHOLE_BUDGETS) : WHOLE_BUDGETS));
+  return {
+    rollback: Math.max(...all.map(({ rollback }) => rollback)),
+    promote: Math.max(...all.map(({ promote }) => promote)),
   };
 }
 

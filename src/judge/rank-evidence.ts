@@ -1,4 +1,4 @@
-import { hodgesLehmannSorted } from "../stats/hodges-lehmann.ts";
+import { hodgesLehmannSorted, typicalShift } from "../stats/hodges-lehmann.ts";
 import { mannWhitneySorted } from "../stats/mann-whitney.ts";
 import { rankSummary, type Deflation } from "../stats/rank-summary.ts";
 import { shiftInterval } from "../stats/shift-interval.ts";
@@ -49,7 +49,7 @@ export function bodyEvidence(
   const ratioOrDifference = scale === "relative" ? "ratio" : "difference";
   let shift: number | null = null;
   const shiftOf = (): number =>
-    (shift ??= hodgesLehmannSorted(candidate, baseline, { scale: ratioOrDifference }).estimate);
+    (shift ??= typicalShift(candidate, baseline, ratioOrDifference));
 
   const bounds = (alphaLower: number, alphaUpper: number): { lower: number; upper: number } => {
     if (!exact) return shiftInterval(candidate, baseline, { alphaLower, alphaUpper, scale: ratioOrDifference });

@@ -12,6 +12,8 @@ export interface EnteringUnits {
   readonly rows: number;
   /** Seconds since the epoch of the newest of them; null without times. */
   readonly lastAt: number | null;
+  /** The rows that count, and the place of each one's unit among the values; empty where no column beside the values asks for them. */
+  readonly counted: { readonly row: Int32Array; readonly place: Int32Array };
 }
 
 /** Which units enter: those that began in [from, to), each frozen `followUp` seconds after its first row. */
@@ -33,10 +35,13 @@ export interface EntrySlice {
 export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slice: EntrySlice | null): EnteringUnits {
   const { values, units, at, strata, unitNames } = rows;
   const timed = slice === null || at === null ? null : { at, slice };
+  const asked = [rows.instruments, rows.gold, rows.covariates, rows.traceUrls].some((column) => column !== undefined);
   if (units === null) {
     const keep =
       timed === null ? null : indicesWhere(values.length, (row) => isWithin(timed.at[row] ?? 0, timed.slice));
+    const places = Int32Array.from({ length: asked ? (keep ?? values).length : 0 }, (_, place) => place);
     return {
+      counted: { row: asked ? (keep ?? places) : NO_ROWS, place: places },
       values: keep === null ? values : pick(values, keep),
       strata: strata === null || keep === null ? strata : pick(strata, keep),
       names: null,
@@ -60,14 +65,16 @@ export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slic
   const frozenAfter = timed !== null && timed.slice.followUp > 0 ? timed.slice.followUp : Infinity;
   const result = new Float64Array(unitNames.length);
   const count = new Int32Array(unitNames.length);
+  const row = new Int32Array(asked ? values.length : 0);
   let rowsIn = 0;
   let lastAt: number | null = null;
-  for (let row = 0; row < values.length; row++) {
-    const unit = units[row] ?? 0;
+  for (let index = 0; index < values.length; index++) {
+    const unit = units[index] ?? 0;
     if (!enters(unit)) continue;
-    const time = at === null ? 0 : (at[row] ?? 0);
+    const time = at === null ? 0 : (at[index] ?? 0);
     if (time > (first[unit] ?? 0) + frozenAfter) continue;
-    const value = values[row] ?? 0;
+    if (asked) row[rowsIn] = index;
+    const value = values[index] ?? 0;
     const before = result[unit] ?? 0;
     const isFirst = count[unit] === 0;
     result[unit] = isFirst
@@ -84,7 +91,11 @@ export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slic
   if (perUnit === "mean")
     for (let unit = 0; unit < result.length; unit++) result[unit] = (result[unit] ?? 0) / Math.max(1, count[unit] ?? 1);
   const entered = indicesWhere(unitNames.length, (unit) => (count[unit] ?? 0) > 0);
+  const counted = asked ? row.subarray(0, rowsIn) : NO_ROWS;
+  const placeOf = new Int32Array(asked ? unitNames.length : 0);
+  if (asked) for (const [place, unit] of entered.entries()) placeOf[unit] = place;
   return {
+    counted: { row: counted, place: counted.map((index) => placeOf[units[index] ?? 0] ?? 0) },
     values: pick(result, entered),
     strata: strata === null ? null : pick(stratumOf, entered),
     names: entered,
@@ -92,6 +103,8 @@ export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slic
     lastAt,
   };
 }
+
+const NO_ROWS = new Int32Array(0);
 
 function isWithin(time: number, { from, to }: EntrySlice): boolean {
   return time >= from && time < to;

@@ -55,7 +55,9 @@ function short(reason: Reason, findings: readonly Finding[]): string {
 
 function outlook({ forecast, unit }: Finding): string {
   if (forecast?.units === null || forecast?.units === undefined || forecast.units === 0) return "";
-  return `, about ${formatNumber(forecast.units)} more ${unit}s per arm would probably decide`;
+  const { minutes } = forecast;
+  const time = minutes === null ? "" : ` (${formatCount(Math.ceil(minutes), "minute")} at the present rate)`;
+  return `, about ${formatNumber(forecast.units)} more ${unit}s per arm${time} would probably decide`;
 }
 
 function promoted(findings: readonly Finding[]): string {
@@ -69,4 +71,71 @@ function promoted(findings: readonly Finding[]): string {
   const { effect, measurementUnit, metric } = closest;
   const change = (value: number | null) => formatChange(value, effect.scale, measurementUnit);
   return `${all}; closest to its margin: ${metric} ${change(effect.estimate)}, interval ${change(effect.lower)} to ${change(effect.upper)}; margin ${change(effect.margin).replace(/^\+/, "")}`;
+}
+
+/**
+ * What would have to be different for another decision, in one sentence; null where nothing simple would do. It moves the numbers it names and leaves all others.
+ */
+export function counterfactual({ decision, reasons }: Decided, findings: readonly Finding[]): string | null {
+  switch (decision) {
+    case "rollback":
+      return wouldNotRollBack(reasons, findings);
+    case "promote":
+      return wouldNotPromote(findings);
+    case "pause":
+    case "continue":
+      return wouldPromote(reasons, findings);
+  }
+}
+
+function wouldNotRollBack(reasons: readonly Reason[], findings: readonly Finding[]): string | null {
+  const harmed = findings.filter(
+    ({ metric, finding }) => finding === "worse" && reasons.some((reason) => reason.metric === metric),
+  );
+  const beyond = reasons.filter(({ code }) => code === "critical_limit_breached" || code === "required_limit_breached");
+  const changes = harmed.flatMap((finding) => {
+    const worse = finding.components.filter((component) => component.worse);
+    return worse.map(({ component, effect, guard }) => {
+      const accepted = formatChange(guard, effect.scale, finding.measurementUnit).replace(/^\+/, "");
+      return `the ${PARTS[component]} of ${finding.metric} had worsened by less than ${accepted}, or its interval reached no change`;
+    });
+  });
+  if (beyond.length > 0) changes.push(`${beyond.map(({ metric }) => metric).join(" and ")} were not proven beyond the limit`);
+  return changes.length === 0 ? null : `would not roll back if ${changes.join("; and ")}`;
+}
+
+function wouldNotPromote(findings: readonly Finding[]): string | null {
+  const closest = findings
+    .filter(({ tier, confidence, effect }) => tier !== "advisory" && confidence !== null && effect !== null)
+    .sort((a, b) => (a.confidence ?? 1) - (b.confidence ?? 1))[0];
+  if (closest === undefined || closest.effect === null) return null;
+  const { effect, metric, measurementUnit, components } = closest;
+  const component = components.find((one) => one.effect === effect);
+  // The bound on the side of harm is the one nearer to the margin there.
+  const bounds = [effect.lower, effect.upper].filter((bound) => bound !== null).map(Math.abs);
+  if (component === undefined || bounds.length === 0) return null;
+  const harmIsUp = component.pWorse > 0.5 ? effect.estimate <= 0 : effect.estimate > 0;
+  const bound = harmIsUp ? effect.upper : effect.lower;
+  if (bound === null) return null;
+  const room = effect.margin - (harmIsUp ? bound : -bound);
+  if (!(room > 0)) return null;
+  const accepted = formatChange(room, effect.scale, measurementUnit).replace(/^\+/, "");
+  return `would not promote if ${metric} were worse by another ${accepted}`;
+}
+
+function wouldPromote(reasons: readonly Reason[], findings: readonly Finding[]): string | null {
+  const names = [...new Set(reasons.map(({ metric }) => metric))];
+  const wanted = names.map((name): string | null => {
+    const own = reasons.filter(({ metric }) => metric === name);
+    const finding = findings.find(({ metric }) => metric === name);
+    const decisive = finding === undefined ? null : decisiveComponent(finding.components);
+    if (finding === undefined || decisive === null || own.some(({ code }) => code !== "not_proven_safe" && code !== "too_few_units"))
+      return null;
+    const { effect, component } = decisive;
+    const accepted = formatChange(effect.margin, effect.scale, finding.measurementUnit).replace(/^\+/, "");
+    return `the ${PARTS[component]} of ${finding.metric} were proven to stay within ${accepted}${outlook(finding)}`;
+  });
+  // A fault that no number would mend has its own reason; then there is nothing to suppose.
+  if (wanted.length === 0 || wanted.includes(null)) return null;
+  return `flips to promote if ${wanted.join("; and ")}`;
 }

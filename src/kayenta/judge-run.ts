@@ -126,6 +126,8 @@ function toFinding(metric: Metric, { judgeResult, missing }: KayentaResult, inde
     reasons: result === undefined ? [] : [{ code: "kayenta_metric", metric: metric.name, text: textOf(result) }],
     blocksPromotion: false,
     warnings: [],
+    flips: null,
+    examples: null,
     forecast: null,
   };
 }

@@ -142,6 +142,12 @@ const ScoreInput = z.strictObject({
     .optional()
     .describe("Default both."),
   perUnit: perUnit.describe("Default mean."),
+  calibration: z
+    .enum(["required", "reported"])
+    .optional()
+    .describe(
+      "How the judge's agreement with gold labels counts. required: without it the metric does not promote. reported (default): it is told.",
+    ),
 });
 const CostInput = z.strictObject({
   kind: z.literal("cost"),
@@ -207,6 +213,12 @@ export const AnalysisDocument = z
         .optional()
         .describe(
           "Rainbow: true spreads the rollback budget over the candidates, so that it holds for all together; by default it holds for each.",
+        ),
+      design: z
+        .enum(["independent", "paired"])
+        .optional()
+        .describe(
+          "independent (default): each unit meets one version. paired: the same items (tasks, prompts) were given to both, and each is compared with itself; for mode once, samples with unit ids.",
         ),
       superiority: z
         .array(Name)
@@ -303,6 +315,8 @@ export const Metric = z
     limits: z.array(Limit),
     minUnits: z.number(),
     maxInvalidFraction: z.number(),
+    design: z.enum(["independent", "paired"]),
+    calibration: z.enum(["required", "reported"]).nullable().describe("Of a score; null for other kinds."),
   })
   .meta({ id: "Metric" });
 export type Metric = z.infer<typeof Metric>;

@@ -39,6 +39,9 @@ export const REASONS = {
   not_concurrent: "the arms were measured at times far apart, so that what changed in between changed one of them only",
   stale: "an arm has stopped to report",
   partial: "one arm lacks steps that the other has",
+  unpaired: "too many items were met by one version only, so that they cannot be compared with themselves",
+  instrument_changed: "the values were not all measured by the same instrument, for example by another judge model",
+  judge_uncalibrated: "the analysis asks for a judge that agrees with people, and that is not shown",
   not_better: "the analysis asks for better, and only safe is proven",
   too_early: "the shortest time that the analysis asks for has not passed",
   kayenta_score: "Kayenta's score and what it makes of it",
@@ -105,7 +108,7 @@ export type ComponentFinding = z.infer<typeof ComponentFinding>;
 
 export const TestResult = z
   .object({
-    test: z.enum(["mann-whitney", "kolmogorov-smirnov", "threshold"]),
+    test: z.enum(["mann-whitney", "kolmogorov-smirnov", "threshold", "wilcoxon-signed-rank", "mcnemar"]),
     statistic: finite,
     superiority: finite.optional(),
     pValueNominal: finite.describe("Two-sided, as if this were the only look and the only metric."),
@@ -145,6 +148,22 @@ export const ArmSummary = z
   .meta({ id: "ArmSummary" });
 export type ArmSummary = z.infer<typeof ArmSummary>;
 
+export const Flip = z
+  .object({ unit: z.string(), baseline: finite, candidate: finite })
+  .describe("An item that the two versions answered differently.")
+  .meta({ id: "Flip" });
+export type Flip = z.infer<typeof Flip>;
+
+export const Example = z
+  .object({
+    unit: z.string().nullable(),
+    value: finite,
+    traceUrl: z.string().describe("As the source gave it."),
+  })
+  .describe("A candidate unit that shows the harm, with the trace to look at.")
+  .meta({ id: "Example" });
+export type Example = z.infer<typeof Example>;
+
 export const Finding = z
   .object({
     metric: z.string(),
@@ -169,6 +188,14 @@ export const Finding = z
       .boolean()
       .describe("Something other than its own evidence keeps this metric from promoting; the reasons say what."),
     warnings: z.array(z.string()),
+    flips: z
+      .array(Flip)
+      .nullable()
+      .describe("Of a paired errors or score metric: items that changed, worse ones first; at most 20."),
+    examples: z
+      .array(Example)
+      .nullable()
+      .describe("Of a metric that is worse and has trace links: the candidate's worst units, at most 5."),
     forecast: z
       .object({
         units: finite
@@ -176,6 +203,9 @@ export const Finding = z
           .describe(
             "More units per arm that would probably prove the metric safe if nothing changes; null if none would.",
           ),
+        minutes: finite
+          .nullable()
+          .describe("How long these units would take at the rate of the scarcer arm so far; null where the run has one look."),
         detectable: finite
           .nullable()
           .describe(

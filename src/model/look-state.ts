@@ -20,6 +20,8 @@ export interface LookState {
     readonly logE: number;
     readonly maxLogE: number;
   } | null;
+  /** How much of the analysis's error budgets this run has used up, as fractions: what later attempts cannot use again. */
+  readonly spent?: { readonly rollback: number; readonly promote: number };
   /** By candidate label; only in rainbow runs. */
   readonly rainbow?: Readonly<Record<string, CandidateState>>;
 }
@@ -73,6 +75,24 @@ export interface UnitsState extends ArmTally {
   readonly strata: readonly { readonly name: string; readonly values: Float64Array }[] | null;
   /** A sample of the units' identities, ascending hashes, for finding units that were in both arms. */
   readonly marks: { readonly shift: number; readonly hashes: Float64Array } | null;
+  /** The values beside the names of their units, ascending by name; of a paired design only, which is judged in one look. */
+  readonly named?: { readonly names: readonly string[]; readonly values: Float64Array };
+  /** What measured the rows, by name; absent where the source does not say. */
+  readonly instruments?: readonly { readonly name: string; readonly rows: number }[];
+  /** Units that a person scored too, in the order of both numbers; absent without such a column. */
+  readonly gold?: { readonly labels: Float64Array; readonly judged: Float64Array };
+  /** Means and sums of squared distances of what was known before (x) and of the value (y); absent without such a column. */
+  readonly covariate?: {
+    readonly units: number;
+    readonly missing: number;
+    readonly x: number;
+    readonly y: number;
+    readonly xx: number;
+    readonly xy: number;
+    readonly yy: number;
+  };
+  /** The worst units that have a trace; absent without such a column. */
+  readonly worst?: readonly { readonly unit: string | null; readonly value: number; readonly traceUrl: string }[];
 }
 
 export interface SeriesState extends ArmTally {

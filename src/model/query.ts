@@ -11,7 +11,7 @@ export const Query = z
   .strictObject({
     sql: text
       .optional()
-      .describe("Postgres: one statement that selects value (and unit, at, stratum), or events and exposure (and at)."),
+      .describe("Postgres: one statement that selects value (and unit, at, stratum, instrument, gold, covariate, traceUrl), or events and exposure (and at)."),
     histogram: text.optional().describe("Prometheus: raw classic bucket counters summed by le, not a rate."),
     series: text.optional().describe("Prometheus: an expression with one value per step."),
     instant: text.optional().describe("Prometheus: an expression evaluated once, at the end of the window."),
@@ -25,6 +25,16 @@ export const Query = z
     unit: column.optional().describe("File: the column that names the unit (session, user, task) a row belongs to."),
     at: column.optional().describe("File: the column that holds the time of a row."),
     stratum: column.optional().describe("File: the column that names the stratum of a row."),
+    instrument: column
+      .optional()
+      .describe("File: the column that names what measured the value, for example the judge model and its prompt."),
+    gold: column
+      .optional()
+      .describe("File: the column that holds a person's score of the same row, empty where nobody gave one."),
+    covariate: column
+      .optional()
+      .describe("File: the column that holds a number known before the unit met a version, for example its earlier mean."),
+    traceUrl: column.optional().describe("File: the column that holds a link to the trace of a row."),
     where: z
       .record(column, z.string().max(1024))
       .optional()
@@ -49,7 +59,10 @@ const QUERY_FORMS: Readonly<Record<QueryForm, { needs: readonly (keyof Query)[];
     series: { needs: ["series"], allows: [] },
     instant: { needs: ["instant"], allows: [] },
     counts: { needs: ["events", "exposure"], allows: ["at", "unit", "stratum", "where"] },
-    value: { needs: ["value"], allows: ["unit", "at", "stratum", "where"] },
+    value: {
+      needs: ["value"],
+      allows: ["unit", "at", "stratum", "instrument", "gold", "covariate", "traceUrl", "where"],
+    },
   };
 
 /** @throws RangeError when the query did not pass its schema. */

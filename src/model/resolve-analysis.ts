@@ -1,6 +1,7 @@
 import type { Issue } from "../errors.ts";
 import type { Analysis, AnalysisDocument, Component, Limit, Metric, MetricInput } from "./analysis.ts";
 import { AmountFault, readLevel, readTolerance, type Measure, type Tolerance, type ToleranceInput } from "./amount.ts";
+import { queryForm } from "./query.ts";
 import { durationSeconds } from "./time.ts";
 
 /** What a kind has unless its author says otherwise. The table in docs/analysis.md is this one. */
@@ -89,6 +90,19 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
       stepSeconds,
     }),
   );
+
+  if (spec.design === "paired" && plan.mode !== "once")
+    issues.push({
+      pointer: "/spec/design",
+      detail: `is paired, which is judged in one look; the mode is ${plan.mode}, write plan: { mode: once }`,
+    });
+  if (spec.design === "paired" && spec.judge === "kayenta")
+    issues.push({ pointer: "/spec/judge", detail: "is kayenta, which knows no pairs, and design is paired" });
+  if (spec.design === "paired" && spec.allocation !== undefined)
+    issues.push({
+      pointer: "/spec/allocation",
+      detail: "does not go with design: paired: no routing shares items that both versions are given",
+    });
 
   const seen = new Set<string>();
   const metrics: Metric[] = [];
@@ -276,6 +290,7 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
   }
   const components = ("components" in input ? input.components : undefined) ?? defaults.components;
   const unit = input.unit ?? spec.unit ?? "request";
+  issues.push(...designIssues(input, at, unit, spec), ...columnIssues(input, at, spec));
   if (issues.length > before) return null;
   const tier = input.tier ?? defaults.tier;
   return {
@@ -304,7 +319,47 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
     limits,
     minUnits: input.minUnits ?? spec.plan?.minUnits ?? 30,
     maxInvalidFraction,
+    design: spec.design ?? "independent",
+    calibration: input.kind === "score" ? (input.calibration ?? "reported") : null,
   };
+}
+
+/** Pairs are found by the names of units, so every metric of a paired design needs them. */
+function designIssues(input: MetricInput, at: string, unit: Metric["unit"], spec: AnalysisDocument["spec"]): Issue[] {
+  if (spec.design !== "paired") return [];
+  const issues: Issue[] = [];
+  const form = queryForm(input.query);
+  if (form !== "sql" && form !== "value")
+    issues.push({
+      pointer: `${at}/query`,
+      detail: `gives ${form === "counts" ? "events and exposure" : form}, but design: paired compares unit with unit; query samples with unit ids`,
+    });
+  else if (form === "value" && input.query.unit === undefined)
+    issues.push({
+      pointer: `${at}/query/unit`,
+      detail: "is missing: design: paired finds the same item in both arms by its unit id",
+    });
+  if (unit === "step")
+    issues.push({ pointer: `${at}/unit`, detail: "is step, but design: paired needs units with ids, for example task" });
+  if ("components" in input && input.components?.every((component) => component === "tail") === true)
+    issues.push({ pointer: `${at}/components`, detail: "holds the tail only, which design: paired does not compare" });
+  return issues;
+}
+
+/** Columns that only some metrics can use. */
+function columnIssues(input: MetricInput, at: string, spec: AnalysisDocument["spec"]): Issue[] {
+  const { gold, covariate } = input.query;
+  const issues: Issue[] = [];
+  const fault = (column: string, detail: string) => void issues.push({ pointer: `${at}/query/${column}`, detail });
+  if (gold !== undefined && input.kind !== "score")
+    fault("gold", `is for score metrics, whose judge people can check; ${input.name} is of kind ${input.kind}`);
+  if (input.kind === "score" && input.calibration === "required" && queryForm(input.query) === "value" && gold === undefined)
+    fault("gold", "is missing: calibration is required, and gold labels are what it is shown by");
+  if (gold !== undefined && spec.design === "paired") fault("gold", "does not go with design: paired yet");
+  if (covariate !== undefined && input.kind === "errors") fault("covariate", "is for metrics that compare means");
+  if (covariate !== undefined && spec.design === "paired")
+    fault("covariate", "does not go with design: paired, where each item is its own");
+  return issues;
 }
 
 function resolveLimits(input: MetricInput, at: string, measure: Measure, issues: Issue[]): Limit[] {

@@ -85,6 +85,10 @@ export const Run = z
     window: Window.nullable().describe("Null only at the command line: all rows, whatever their time."),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
+    budgetShares: z
+      .object({ rollback: z.number(), promote: z.number() })
+      .optional()
+      .describe("How much of the analysis's error budgets earlier attempts have left for this run; all of it where absent."),
   })
   .meta({ id: "RunSnapshot" });
 export type Run = z.infer<typeof Run>;
@@ -129,6 +133,11 @@ export const Report = z
     verdict: Verdict.nullable(),
     summary: z.string().describe("Begins with the decision's word."),
     reasons: z.array(Reason),
+    counterfactual: z
+      .string()
+      .nullable()
+      .optional()
+      .describe("What would have to differ for another decision; null where nothing simple would."),
     findings: z.array(Finding),
     score: z
       .number()

@@ -1,7 +1,7 @@
 /**
  * What a source returns for one arm, one metric and one window: columnar typed arrays, checked by loops.
  *
- * Every number in them is finite. What was not a number stands in `faults`, counted by its kind; it is never a value.
+ * Every number in them is finite, save where a column says otherwise. What was not a number stands in `faults`, counted by its kind; it is never a value.
  */
 
 export interface SampleRows {
@@ -16,6 +16,20 @@ export interface SampleRows {
   /** Index into `stratumNames` for every row; null when no strata are declared. */
   readonly strata: Int32Array | null;
   readonly stratumNames: readonly string[];
+  /** What measured each row, as an index; absent where the source does not say. */
+  readonly instruments?: NamedColumn;
+  /** A person's score of each row, NaN where nobody gave one; absent without such a column. */
+  readonly gold?: Float64Array;
+  /** A number known before the unit met a version, NaN where it is not; absent without such a column. */
+  readonly covariates?: Float64Array;
+  /** Where to look at each row, as an index; the empty name is no link. Absent without such a column. */
+  readonly traceUrls?: NamedColumn;
+}
+
+/** Texts by row, each of them held once. */
+export interface NamedColumn {
+  readonly codes: Int32Array;
+  readonly names: readonly string[];
 }
 
 export interface Series {

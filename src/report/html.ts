@@ -35,6 +35,7 @@ export function toHtml(report: Report): string {
 <p>Candidate <code>${escapeHtml(candidateLabel(report))}</code> against baseline <code>${escapeHtml(report.baseline.label)}</code>,
 analysis <code>${escapeHtml(report.analysis.name)}</code>, ${escapeHtml(window)}.</p>
 ${partsOf(report).map(toPart).join("\n")}
+${report.counterfactual ? `<p>It ${escapeHtml(report.counterfactual)}.</p>` : ""}
 <h2>For the record</h2>
 <p class="quiet">Score ${report.score === null ? "–" : formatNumber(report.score)} of 100, for orientation: no verdict comes from it.
 Error budgets: rollback ${formatNumber(report.budgets.rollback)}, promote ${formatNumber(report.budgets.promote)}.

@@ -31,6 +31,7 @@ export function toMarkdown(report: Report): string {
       ...reasons.map(({ text }) => `- ${escape(text)}`),
       "",
     ]),
+    ...(report.counterfactual ? [`It ${escape(report.counterfactual)}.`, ""] : []),
     `Score ${report.score === null ? "–" : formatNumber(report.score)} of 100. Run \`${report.run}\`, look ${report.look.n} at ${report.look.at}, ${report.evidence.engine}, evidence \`${report.evidence.digest}\`.`,
     "",
   ].join("\n");

@@ -9,6 +9,7 @@ export function toText(report: Report): string {
     oneLine(report.summary),
     "",
     ...partsOf(report).flatMap(partLines),
+    ...(report.counterfactual ? [`it ${oneLine(report.counterfactual)}`, ""] : []),
     `score ${report.score === null ? "–" : formatNumber(report.score)} of 100${report.worstMetric === null ? "" : ` (worst: ${report.worstMetric})`}, evidence ${report.evidence.digest}`,
     "",
   ].join("\n");

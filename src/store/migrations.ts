@@ -86,6 +86,13 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
         primary key (project, route, key)
       );`,
   },
+  {
+    name: "error budgets of attempts, finish",
+    script: `
+      alter table touchstone.runs add column finish_at timestamptz;
+      alter table touchstone.runs add column spent_rollback double precision not null default 0;
+      alter table touchstone.runs add column spent_promote double precision not null default 0;`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -9,6 +9,7 @@ import { Instant } from "../model/time.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 import type {
   Claim,
+  EarlierAttempts,
   Idempotency,
   Listed,
   NewRun,
@@ -31,7 +32,7 @@ const SAME_ATTEMPT_SECONDS = 60;
 
 const LIST_COLUMNS = `
   id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by,
-  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(now()) as now`;
+  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now`;
 const RUN_COLUMNS = `${LIST_COLUMNS}, report`;
 
 const RunRow = z.object({
@@ -54,6 +55,7 @@ const RunRow = z.object({
   created_at: Instant,
   due_at: Instant,
   decided_at: Instant.nullable(),
+  finish_at: Instant.nullable(),
   now: Instant,
 });
 type RunRow = z.infer<typeof RunRow>;
@@ -113,6 +115,20 @@ export const createSqlStore = (sql: Sql): Store => ({
       return row === undefined ? null : toStoredRun(RunRow.parse(row));
     }),
 
+  finishRun: (project, id, settleSeconds) =>
+    sql.transaction(async (tx) => {
+      await tx.query(
+        `update touchstone.runs set finish_at = coalesce(finish_at, now()), due_at = least(due_at, coalesce(finish_at, now()) + make_interval(secs => $3))
+         where project = $1 and id = $2 and status in ('queued', 'running')`,
+        [project, id, settleSeconds],
+      );
+      const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where project = $1 and id = $2`, [
+        project,
+        id,
+      ]);
+      return row === undefined ? null : toStoredRun(RunRow.parse(row));
+    }),
+
   async endedAmong(ids) {
     const rows = await sql.query<{ id: string }>(
       "select id from touchstone.runs where id = any($1) and status in ('done', 'failed', 'cancelled')",
@@ -156,7 +172,8 @@ export const createSqlStore = (sql: Sql): Store => ({
       const rows = await tx.query<{ looks: number }>(
         `update touchstone.runs set status = case when $8::timestamptz is null then 'done' else 'running' end,
            verdict = $3, decided_at = case when $8::timestamptz is null then now() end, due_at = coalesce($8::timestamptz, due_at),
-           report = $4, state = $5, summary = $6, score = $7, looks = looks + 1, claims = 0, lease_until = null, leased_by = null
+           report = $4, state = $5, summary = $6, score = $7, looks = looks + 1, claims = 0, lease_until = null, leased_by = null,
+           spent_rollback = $9, spent_promote = $10
          where ${MINE} returning looks`,
         [
           claim.run.id,
@@ -167,6 +184,8 @@ export const createSqlStore = (sql: Sql): Store => ({
           look.summary,
           look.score,
           look.nextAt,
+          look.state.spent?.rollback ?? 0,
+          look.state.spent?.promote ?? 0,
         ],
       );
       const [row] = rows;
@@ -263,8 +282,10 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
     if (id !== null) return { run: await readForSure(tx, id), outcome: "repeated", superseded: [] };
   }
   const [clock] = await tx.query<{ now: Instant }>("select touchstone.iso(now()) as now");
-  const { run, dueAt } = build(Instant.parse(clock?.now));
-  const { rollout } = run;
+  const now = Instant.parse(clock?.now);
+  const first = build(now, null);
+  const { rollout } = first.run;
+  let { run, dueAt } = first;
   let identity: string | null = null;
   let attempt: number | null = null;
   let superseded: string[] = [];
@@ -287,6 +308,10 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
     }
     superseded = await supersede(tx, project, rollout);
     attempt = given ?? (await nextAttempt(tx, project, identity));
+    // Every attempt of a rollout shares one error budget, the first one too.
+    const again = build(now, await spentByAttempts(tx, project, identity));
+    run = { ...again.run, id: first.run.id };
+    dueAt = again.dueAt;
   }
   const [row] = await tx.query(
     `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at)
@@ -375,6 +400,15 @@ async function supersede(tx: Ask, project: string, rollout: NonNullable<Run["rol
   return ids;
 }
 
+async function spentByAttempts(tx: Ask, project: string, identity: string): Promise<EarlierAttempts> {
+  const [row] = await tx.query<{ rollback: number; promote: number }>(
+    `select coalesce(sum(spent_rollback), 0)::float8 as rollback, coalesce(sum(spent_promote), 0)::float8 as promote
+     from touchstone.runs where project = $1 and identity = $2`,
+    [project, identity],
+  );
+  return { spentRollback: row?.rollback ?? 0, spentPromote: row?.promote ?? 0 };
+}
+
 async function nextAttempt(tx: Ask, project: string, identity: string): Promise<number> {
   const [row] = await tx.query<{ attempt: number }>(
     "select coalesce(max(attempt), 0) + 1 as attempt from touchstone.runs where project = $1 and identity = $2",
@@ -458,13 +492,20 @@ function toStoredRun(row: RunRow): StoredRun {
 
 function toClaim(row: RunRow, worker: string): Claim {
   return {
-    run: Run.parse(JSON.parse(row.snapshot)),
+    run: finishedEarly(Run.parse(JSON.parse(row.snapshot)), row.finish_at),
     epoch: row.epoch,
     worker,
     looks: row.looks,
     state: row.state === null ? null : readStoredState(row.state),
     now: row.now,
   };
+}
+
+/** A run that was told to finish has a window that ends then. */
+function finishedEarly(run: Run, finishAt: Instant | null): Run {
+  const { window } = run;
+  if (finishAt === null || window === null || Date.parse(finishAt) >= Date.parse(window.end)) return run;
+  return { ...run, window: { start: window.start, end: finishAt } };
 }
 
 function toStoredAnalysis(row: object): StoredAnalysis {

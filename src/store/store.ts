@@ -22,6 +22,12 @@ export interface Store {
   listLooks(project: string, id: string, page: Page): Promise<Listed<StoredLook>>;
   /** @returns the run after the attempt; null when there is none. A terminal run stays as it is. */
   cancelRun(project: string, id: string, detail: string): Promise<StoredRun | null>;
+  /**
+   * Ends the window of a live run now: its last look comes when what is late has arrived.
+   *
+   * @returns the run after the attempt; null when there is none. A terminal run stays as it is.
+   */
+  finishRun(project: string, id: string, settleSeconds: number): Promise<StoredRun | null>;
   /** Which of these runs have ended; one question for all who wait. */
   endedAmong(ids: readonly string[]): Promise<string[]>;
 
@@ -62,7 +68,15 @@ export interface NewRun {
   readonly project: string;
   readonly requestDigest: string;
   readonly idempotency: Idempotency | null;
-  readonly build: (now: Instant) => { run: Run; dueAt: Instant };
+  /**
+   * @param earlier  what the attempts before this one have used up of their error budgets, as fractions; null where the run belongs to no rollout.
+   */
+  readonly build: (now: Instant, earlier: EarlierAttempts | null) => { run: Run; dueAt: Instant };
+}
+
+export interface EarlierAttempts {
+  readonly spentRollback: number;
+  readonly spentPromote: number;
 }
 
 export interface StartedRun {

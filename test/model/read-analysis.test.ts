@@ -48,6 +48,8 @@ test("a metric of four words gets the defaults of its kind", () => {
     limits: [],
     minUnits: 30,
     maxInvalidFraction: 0,
+    design: "independent",
+    calibration: null,
   });
 });
 

@@ -1,0 +1,6 @@
+import { expect, test } from "vitest";
+import { sweep } from "./sweep.ts";
+
+test("bad evidence never promotes, never rolls back without proof and never hides a proven harm: odd cases", async () => {
+  expect(await sweep(1)).toEqual([]);
+});
