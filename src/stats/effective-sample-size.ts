@@ -8,7 +8,7 @@ export const MIN_EFFECTIVE_STEPS = 8;
  * over 20 looks at 240 to 1440 steps with autocorrelation 0.8 to 0.97 false alarms stay at 5 % or below, where the
  * limit of 0.7 alone would never let such a series speak.
  */
-export const MAX_AUTOCORRELATION = 0.7;
+export const MAX_AUTOCORRELATION = 0.75;
 export const MANY_EFFECTIVE_STEPS = 30;
 /** With fewer steps the autocorrelation itself is not known. */
 export const MIN_STEPS = 9;
