@@ -3,7 +3,7 @@ import type { Analysis } from "../../src/model/analysis.ts";
 import { checkAnalysis, invalidAnalysis } from "../../src/model/read-analysis.ts";
 import { createReplaySource } from "../../src/sources/replay.ts";
 import type { Judge } from "./judgement.ts";
-import { LOOK_MINUTES, REPLAY, START, type Workload } from "./workload.ts";
+import { LOOK_MINUTES, REPLAY, START, type ArmSamples, type Workload } from "./workload.ts";
 
 /**
  * Our judge, look by look as in a live run.
@@ -12,12 +12,12 @@ import { LOOK_MINUTES, REPLAY, START, type Workload } from "./workload.ts";
  */
 export function judgeByOurs(rollbackBudget: number | null): Judge {
   const analyses = new Map<Workload, Analysis>();
-  return async ({ baseline, candidate }, workload) => {
+  return async ({ baseline, candidate, gold }, workload) => {
     const analysis = analyses.get(workload) ?? resolve(workload, rollbackBudget);
     analyses.set(workload, analysis);
     const recording = new Map([
-      ["baseline", baseline],
-      ["candidate", candidate],
+      ["baseline", gold === null ? baseline : withGold(baseline, gold.baseline)],
+      ["candidate", gold === null ? candidate : withGold(candidate, gold.candidate)],
     ]);
     const sources = new Map([[REPLAY, createReplaySource(recording)]]);
     const replayed = await backtest(sources, analysis, { start: START });
@@ -29,6 +29,24 @@ export function judgeByOurs(rollbackBudget: number | null): Judge {
     const rollbackLook = verdict === "rollback" ? look : later.rollbackLook;
     return { verdict, look, minutes, everRolledBack: rollbackLook !== null, rollbackLook };
   };
+}
+
+/** The samples with people's labels as a column, where a unit has one. */
+function withGold(samples: ArmSamples, gold: ArmSamples): ArmSamples {
+  return new Map(
+    Array.from(samples, ([metric, rows]) => {
+      const labels = gold.get(metric);
+      if (rows.shape !== "samples" || labels?.shape !== "samples") return [metric, rows];
+      const labelOf = new Map(
+        Array.from(labels.values, (label, row) => [labels.unitNames[labels.units?.[row] ?? 0], label] as const),
+      );
+      const column = Float64Array.from(
+        rows.values,
+        (_, row) => labelOf.get(rows.unitNames[rows.units?.[row] ?? 0]) ?? Number.NaN,
+      );
+      return [metric, { ...rows, gold: column }];
+    }),
+  );
 }
 
 /** @throws TouchstoneError `invalid_analysis` when the analysis of the workload is not valid. */

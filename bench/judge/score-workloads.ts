@@ -84,7 +84,7 @@ export const fallibleJudge: Workload = {
       kind: "score",
       scale: [0, 1],
       margin: 0.1,
-      query: { value: "value", unit: "unit", at: "at" },
+      query: { value: "value", unit: "unit", at: "at", gold: "gold" },
     },
   ]),
   peerMetrics: [{ ...scorePeer, limits: { flagger: JUDGED_LIMIT, argo: JUDGED_LIMIT } }],

@@ -281,7 +281,14 @@ function boundariesOf(
   return fractions.map((fraction, i) => {
     const book = openClaims(states, { mode, fraction, look: i + 1, looksPlanned: fractions.length }, true);
     const distance = distanceAtEnd * Math.sqrt(fraction);
-    const { level } = book.test("claim", { p: 1, alpha, spending, bar: null, information: fraction, distance });
+    const { level } = book.test("claim", {
+      p: 1,
+      alpha,
+      spending,
+      bar: null,
+      information: fraction,
+      distance: () => distance,
+    });
     ({ states } = book);
     return { information: fraction, boundary: level === null || level <= 0 ? Infinity : normalQuantileUpper(level) };
   });

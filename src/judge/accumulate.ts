@@ -3,7 +3,7 @@ import type { ArmState, CountsState, HistogramState, SeriesState, UnitsState } f
 import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../model/samples.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
 import { sortSample } from "../stats/sort-sample.ts";
-import { addMarks, NO_MARKS } from "./marks.ts";
+import { addMarks, hashOf, NO_MARKS } from "./marks.ts";
 import { joinColumns, unitColumns } from "./unit-columns.ts";
 import { enteringUnits, type EntrySlice } from "./units.ts";
 
@@ -38,6 +38,7 @@ export function accumulate(
     faults,
     metric,
     slice,
+    compact ? new Set(before?.shape === "units" ? before.entered : []) : null,
   );
   const both = before === null ? added : join(before, added, metric);
   return compact ? compacted(both) : both;
@@ -51,13 +52,16 @@ function toState(
   faults: Answer["faults"],
   metric: AccumulatedMetric,
   slice: EntrySlice | null,
+  known: ReadonlySet<number> | null,
 ): ArmState {
   const { perUnit, unit, design } = metric;
   const unusable = faults.filter(({ kind }) => kind !== "counter_reset");
   const tally = { invalid: unusable.reduce((sum, { count }) => sum + count, 0), faults: [...unusable] };
   switch (samples.shape) {
     case "samples": {
-      const entering = enteringUnits(samples, perUnit, slice);
+      const hashes = known === null || samples.units === null ? null : samples.unitNames.map(hashOf);
+      const isKnown = (index: number) => hashes !== null && known?.has(hashes[index] ?? 0) === true;
+      const entering = enteringUnits(samples, perUnit, slice, isKnown);
       const { names, strata } = entering;
       return {
         shape: "units",
@@ -76,8 +80,16 @@ function toState(
                 .filter(({ values }) => values.length > 0)
                 .sort(byName),
         ...unitColumns(samples, entering, metric),
+        ...(hashes === null || names === null
+          ? {}
+          : { entered: Float64Array.from(names, (index) => hashes[index] ?? 0) }),
         ...(design === "paired" && names !== null
-          ? { named: byUnitName(Array.from(names, (index) => samples.unitNames[index] ?? ""), entering.values) }
+          ? {
+              named: byUnitName(
+                Array.from(names, (index) => samples.unitNames[index] ?? ""),
+                entering.values,
+              ),
+            }
           : {}),
         // Steps have no identity, and the tasks of an evaluation or of pairs are meant to be in both arms.
         marks:
@@ -179,6 +191,9 @@ function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">):
     return {
       shape: "units",
       ...tally,
+      ...(added.entered === undefined
+        ? {}
+        : { entered: concat(before.entered ?? NOBODY, added.entered).slice(-MOST_REMEMBERED) }),
       values: mergeSorted(before.values, added.values),
       strata: joinStrata(before.strata, added.strata),
       ...joinColumns(before, added, metric),
@@ -216,6 +231,13 @@ function joinSteps(
     return { ...before, ...tally, at: concat(before.at, added.at), counts: concat(before.counts, added.counts) };
   return null;
 }
+
+/**
+ * So many units are remembered by name, the latest ones: a session that goes on after it was counted must not be counted again. One that comes back after so many
+ * others is a new visit.
+ */
+const MOST_REMEMBERED = 20_000;
+const NOBODY = new Float64Array(0);
 
 /** Whether a later slice can be added: of one shape, one step length, the same buckets. */
 export function isContinuation(before: ArmState, samples: Samples): boolean {

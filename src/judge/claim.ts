@@ -30,7 +30,7 @@ export interface Claim {
   /** Anything proportional to 1 / variance; only ratios between looks count. */
   readonly information: number;
   /** How many standard errors lie between no effect and the margin; null where that is not known. */
-  readonly distance: number | null;
+  readonly distance: () => number | null;
 }
 
 export interface Tested {
@@ -87,10 +87,11 @@ const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
   once: ({ p, alpha, bar }, known) => ({ proven: bar === null && p <= alpha, level: alpha, state: known }),
   scheduled,
   continuous({ p, alpha, bar, distance }, known, { look }) {
+    const apart = distance();
     const level =
-      distance === null || distance === 0
+      apart === null || apart === 0
         ? (alpha * UNION) / look ** 2
-        : normalSf(criticalZ(1, SOUGHT_MARGINS * distance, alpha, "greater"));
+        : normalSf(criticalZ(1, SOUGHT_MARGINS * apart, alpha, "greater"));
     return { proven: bar === null && p <= level, level, state: known };
   },
 };

@@ -98,7 +98,8 @@ function cutToPairs(
   const [b, c] = [baseline.values.length, candidate.values.length];
   const text = `${formatCount(onlyBaseline, metric.unit)} of ${b} in the baseline and ${onlyCandidate} of ${c} in the candidate are not in the other arm`;
   const unpaired = b < c || (b === c && onlyBaseline > onlyCandidate) ? onlyBaseline / b : onlyCandidate / c;
-  if (unpaired > MOST_UNPAIRED) return { code: "unpaired", text: `${metric.name}: ${text}; pairs are found by unit id` };
+  if (unpaired > MOST_UNPAIRED)
+    return { code: "unpaired", text: `${metric.name}: ${text}; pairs are found by unit id` };
   const arm = (state: UnitsState, values: Float64Array): UnitsState => ({
     ...state,
     values: sortSample(values, "values"),
@@ -223,6 +224,9 @@ function isIdle(arm: ArmState): boolean {
   return arm.shape === "histogram" && arm.counts.every((count) => count === 0);
 }
 
+/** Squares and sums of values up to here are finite numbers; the universe has 1e80 atoms. */
+const LARGEST = 1e90;
+
 /** Values that this kind of metric cannot have. One of them means that the query measures something else, so no fraction of them is tolerated. */
 function impossibleValues(samples: Samples, { kind, scale }: Metric): { count: number; what: string } | null {
   if (samples.shape !== "samples" && samples.shape !== "series") return null;
@@ -237,6 +241,9 @@ function impossibleValues(samples: Samples, { kind, scale }: Metric): { count: n
           : [0, Infinity];
   let count = 0;
   let first: number | null = null;
+  const tooLarge = samples.values.filter((value) => Math.abs(value) > LARGEST);
+  if (tooLarge.length > 0)
+    return { count: tooLarge.length, what: `are larger than anything that is measured, first ${tooLarge[0] ?? 0}` };
   for (const value of samples.values) {
     if (value >= low && value <= high && !(oneOrZero && value !== 0 && value !== 1)) continue;
     count += 1;
@@ -281,7 +288,7 @@ function mismatch(metric: Metric, baseline: ArmState, candidate: ArmState): { co
   ) {
     const [a, b] = [rangeOf(baseline), rangeOf(candidate)];
     const factor = Math.max(b.middle / a.middle, a.middle / b.middle);
-    if (a.low > 0 && b.low > 0 && factor > SCALE_FACTOR && (a.high < b.low || b.high < a.low)) {
+    if (a.middle > 0 && b.middle > 0 && factor > SCALE_FACTOR && (a.high < b.low || b.high < a.low)) {
       return {
         code: "scale_mismatch",
         text: `${metric.name}: the candidate's median is ${factor.toPrecision(3)} times away from the baseline's (${b.middle.toPrecision(3)} against ${a.middle.toPrecision(3)}) and the ranges do not touch; is one of them in another measurement unit?`,
@@ -297,7 +304,9 @@ function edgesText({ upperEdges }: HistogramState): string {
 }
 
 function rangeOf(samples: UnitsState | SeriesState): { low: number; middle: number; high: number } {
-  const sorted = samples.shape === "units" ? samples.values : sortSample(samples.values, "values");
+  // Zeros are zeros in every measurement unit; of negative values the size counts.
+  const sizes = samples.values.filter((value) => value !== 0).map(Math.abs);
+  const sorted = sizes.length === 0 ? sizes : sortSample(sizes, "values");
   const at = (index: number): number => sorted[index] ?? 0;
   return { low: at(0), middle: at(Math.floor((sorted.length - 1) / 2)), high: at(sorted.length - 1) };
 }

@@ -25,6 +25,8 @@ export interface Evidence {
   readonly effectiveUnits: { readonly baseline: number; readonly candidate: number };
   /** Grows as 1 / variance: what correlates one look with the next. Counted, not estimated, so that it never shrinks. */
   readonly information: number;
+  /** Of the estimate, on the scale; left out where the evidence has none, null where it is not known. */
+  readonly standardError?: number | null;
   /** Why this evidence must not promote, or null. */
   readonly promotionBar: string | null;
   /** Why this evidence must not roll back, or null: asymptotic evidence of too few units proves nothing. */
@@ -70,6 +72,7 @@ const MAX_DOUBLINGS = 60;
  *
  * @param tailsAt  p-values of "the effect is at most this value" (`above`) and "at least" (`below`).
  * @param step     about one standard error.
+ * @param lowest   values at and below are impossible, such as a fall by more than all.
  */
 export function invertTests(
   tailsAt: (value: number) => { above: number; below: number },
@@ -77,11 +80,13 @@ export function invertTests(
   step: number,
   alphaLower: number,
   alphaUpper: number,
+  lowest = -Infinity,
 ): { lower: number | null; upper: number | null } {
   const bound = (excess: (value: number) => number, side: 1 | -1): number | null => {
     let near = estimate;
     for (let doubling = 0; doubling < MAX_DOUBLINGS; doubling++) {
       const far = near + side * step * 2 ** doubling;
+      if (!Number.isFinite(far) || far <= lowest) return null;
       if (excess(far) <= 0) return side === 1 ? findRoot(excess, near, far) : findRoot(excess, far, near);
       near = far;
     }

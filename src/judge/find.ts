@@ -58,16 +58,19 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     provenSides(metric),
   );
   const alphaSafe = analysis.budgets.promote;
-  const components = evidence.components.map((one) =>
+  const judged = evidence.components.map((one) =>
     judgeComponent(one, metric, shares.component[one.component], alphaSafe, book, detail),
   );
+  const tooFew = baseline.shape === "units" && !isEnough(evidence.units.baseline, evidence.units.candidate);
+  const harmed = !tooFew && judged.some(({ component }) => component.worse);
+  // The estimate is dear, and only a harm asks whether another component gained as much.
+  const components = judged.map(({ component, gained }) => ({ ...component, gained: harmed && gained() }));
   const limits = judgeLimits(metric, baseline, candidate, shares.limit, alphaSafe, book);
   const reasons: Reason[] = [];
   const say = (code: Reason["code"], text: string) =>
     void reasons.push({ code, metric: metric.name, text: `${metric.name}: ${text}` });
 
   if (evidence.untestable !== null) say("not_testable", evidence.untestable);
-  const tooFew = baseline.shape === "units" && !isEnough(evidence.units.baseline, evidence.units.candidate);
   if (tooFew)
     say(
       "too_few_units",
@@ -78,7 +81,6 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   )) {
     if (!tooFew) say(/fewer than|worth/.test(bar) ? "too_few_units" : "not_testable", bar);
   }
-  const harmed = !tooFew && components.some((component) => component.worse);
   const conflicting = harmed && components.some((component) => component.gained);
   if (conflicting) {
     const named = (wanted: "worse" | "gained") =>
@@ -88,7 +90,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
         .join(" and ");
     say(
       "conflicting",
-      `its ${named("worse")} is proven worse and its ${named("gained")} better; a person has to weigh that`,
+      `its ${named("worse")} is proven worse, and its ${named("gained")} is better by as much; a person has to weigh that`,
     );
   }
   const worse = harmed && !conflicting;
@@ -177,7 +179,7 @@ function judgeComponent(
   alphaSafe: number,
   book: ClaimBook,
   detail: boolean,
-): ComponentFinding {
+): { component: Omit<ComponentFinding, "gained">; gained: () => boolean } {
   const tolerances = tolerancesOf(evidence, metric);
   const { worse: direction } = metric;
   const level = (tolerance: Tolerance, side: 1 | -1): Level => ({ kind: "tolerance", tolerance, direction: side });
@@ -209,7 +211,13 @@ function judgeComponent(
   const pUnsafe = pInside(tolerances.margin);
   const beyond = metric.strict ? pHarmBeyond((one) => level(tolerances.margin, one)) : pWorse;
   const tailsAt = (at: Level) => ({ above: evidence.above(at), below: evidence.below(at) });
-  const distance = distanceBetween(tailsAt(NONE), tailsAt(level(tolerances.margin, side)));
+  const distance = (): number | null => {
+    const { standardError } = evidence;
+    const margin = Math.abs(evidence.place(level(tolerances.margin, side)));
+    // Where the evidence has no standard error of its own, its p-values show how far apart no effect and the margin lie.
+    if (standardError === undefined) return distanceBetween(tailsAt(NONE), tailsAt(level(tolerances.margin, side)));
+    return standardError === null || standardError === 0 ? null : margin / standardError;
+  };
   const harm = book.test(`${component}:worse`, {
     p: beyond,
     alpha: alphaWorse,
@@ -225,46 +233,43 @@ function judgeComponent(
   const worse = harm.proven && !safe && reaches(tolerances.guard);
   const pBetter = direction === "higher" ? evidence.below(NONE) : direction === "lower" ? evidence.above(NONE) : 1;
   const better = safe && book.test(`${component}:better`, { p: pBetter, ...safety }).since !== null;
-  // Better by as much as would be worse, proven as well: another component may not roll back over that, nor this one promote over the other.
-  const opposite =
-    direction !== "either" &&
-    book.test(`${component}:gained`, {
-      p: pBetter,
-      alpha: alphaWorse,
-      spending: "harm",
-      bar: evidence.rollbackBar,
-      information,
-      distance,
-    });
-  const gained = opposite !== false && opposite.proven && reachesBetter(tolerances.guard);
+  // As much better as would be worse: what another component may not roll back over.
+  const gained = (): boolean => direction !== "either" && reachesBetter(tolerances.guard);
   const { catastrophic } = tolerances;
   const bounds = (): { lower: number | null; upper: number | null } => {
     // A look that was not tested shows the interval of the whole budget.
-    const [lower, upper] = alphasOfBounds(direction, shownLevel(harm.level, alphaWorse), shownLevel(inside.level, alphaSafe));
+    const [lower, upper] = alphasOfBounds(
+      direction,
+      shownLevel(harm.level, alphaWorse),
+      shownLevel(inside.level, alphaSafe),
+    );
     return evidence.bounds(lower, upper);
   };
   return {
-    component,
-    method: evidence.method,
-    effect: {
-      estimate: worse || detail ? evidence.estimate : 0,
-      ...(detail ? bounds() : { lower: null, upper: null }),
-      scale: evidence.scale,
-      margin: Math.abs(evidence.place(level(tolerances.margin, side))),
-    },
-    guard: Math.abs(evidence.place(level(tolerances.guard, side))),
-    pWorse,
-    pUnsafe,
-    alphaWorse,
-    alphaSafe,
-    levelWorse: harm.level,
-    levelSafe: inside.level,
-    safeSince: inside.since,
-    worse,
-    safe,
-    better,
     gained,
-    catastrophic: worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= (harm.level ?? 0),
+    component: {
+      component,
+      method: evidence.method,
+      effect: {
+        estimate: worse || detail ? evidence.estimate : 0,
+        ...(detail ? bounds() : { lower: null, upper: null }),
+        scale: evidence.scale,
+        margin: Math.abs(evidence.place(level(tolerances.margin, side))),
+      },
+      guard: Math.abs(evidence.place(level(tolerances.guard, side))),
+      pWorse,
+      pUnsafe,
+      alphaWorse,
+      alphaSafe,
+      levelWorse: harm.level,
+      levelSafe: inside.level,
+      safeSince: inside.since,
+      worse,
+      safe,
+      better,
+      catastrophic:
+        worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= (harm.level ?? 0),
+    },
   };
 }
 

@@ -14,6 +14,8 @@ import { boundsOf, fromEffect, withFloor } from "./mean-evidence.ts";
 export interface GoldEvidence {
   /** The difference of means as people would have scored it; null below MIN_LABELS labels in an arm. */
   readonly mean: Evidence | null;
+  /** Why the judge's own mean must not promote yet, or null: a judge that blurs differences makes every candidate look safe. */
+  readonly promotionBar: string | null;
   /** The judge errs differently in the two arms, so that its uncorrected scores must not decide. */
   readonly differential: boolean;
   readonly warnings: readonly string[];
@@ -38,19 +40,20 @@ export function goldEvidence(
   if (baseline.gold === undefined || candidate.gold === undefined || agreement.items === 0) return null;
   const fewest = Math.min(baseline.gold.labels.length, candidate.gold.labels.length);
   const warnings = [describeAgreement(agreement)];
-  if (fewest < MIN_LABELS) {
-    warnings.push(
-      `${formatCount(fewest, "gold label")} in an arm: from ${MIN_LABELS} on the mean is corrected by them, until then the judge's scores count as they are`,
-    );
-    return { mean: null, differential: false, warnings };
-  }
+  if (fewest < MIN_LABELS)
+    return {
+      mean: null,
+      promotionBar: `${formatCount(fewest, "gold label")} in an arm, fewer than the ${MIN_LABELS} with which people's scores can correct the judge's`,
+      differential: false,
+      warnings,
+    };
   const bias = biasDifference(baseline.gold, candidate.gold);
   const differential = Math.abs(bias.estimate) > DIFFERENTIAL_Z * Math.sqrt(bias.variance);
   if (differential)
     warnings.push(
       `the judge favours the ${bias.estimate < 0 ? "candidate" : "baseline"} by ${formatNumber(Math.abs(bias.estimate))} points more than people do (standard error ${formatNumber(Math.sqrt(bias.variance))}): only the mean corrected by gold labels counts, ranks of the judge's scores are left out`,
     );
-  return { mean: correctedMean(baseline, candidate, metric, bars), differential, warnings };
+  return { mean: correctedMean(baseline, candidate, metric, bars), promotionBar: null, differential, warnings };
 }
 
 /** How well judge and people agree, both arms taken together; no alpha without items. */

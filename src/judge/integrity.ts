@@ -1,7 +1,6 @@
 import type { Analysis, Metric } from "../model/analysis.ts";
 import type { Finding, Reason } from "../model/finding.ts";
 import type { ArmState, LookState, UnitsState } from "../model/look-state.ts";
-import { mixShift } from "../stats/mix-shift.ts";
 import { mcNemar } from "../stats/mcnemar.ts";
 import { fisherExact } from "../stats/fisher.ts";
 import { SAMPLE_RATIO_ALPHA, sampleRatioAlarm, sampleRatioTest, updateSampleRatio } from "../stats/sample-ratio.ts";
@@ -9,7 +8,7 @@ import { formatCount, formatP, formatPercent } from "./format.ts";
 import { uncalibrated } from "./gold-evidence.ts";
 import { crossings } from "./marks.ts";
 import { pairUnits } from "./pair-units.ts";
-import { mixOf } from "./strata.ts";
+import { unmatchedStrata } from "./strata.ts";
 
 /**
  * Before anything is judged: are these two arms that can be compared at all? Each alarm is a named reason; a comparison that is void for everybody pauses the
@@ -132,8 +131,7 @@ export function metricDoubts({ metric, baseline, candidate }: MetricArms): Reaso
   if (baseline.shape === "units" && candidate.shape === "units") {
     if (metric.design === "paired") doubts.push(...lostItems(metric, baseline, candidate));
     const why = metric.calibration === "required" ? uncalibrated(baseline, candidate) : null;
-    if (why !== null)
-      doubts.push({ code: "judge_uncalibrated", metric: metric.name, text: `${metric.name}: ${why}` });
+    if (why !== null) doubts.push({ code: "judge_uncalibrated", metric: metric.name, text: `${metric.name}: ${why}` });
   }
   const unmatched = metric.design === "paired" ? null : unmatchedMix(metric, baseline, candidate);
   if (unmatched !== null) doubts.push(unmatched);
@@ -172,25 +170,14 @@ function lostItems(metric: Metric, baseline: UnitsState, candidate: UnitsState):
 /** Strata that one arm hardly has cannot be compared, and adjusting cannot make them good. */
 function unmatchedMix(metric: Metric, baseline: ArmState, candidate: ArmState): Reason | null {
   if (baseline.shape !== "units" || candidate.shape !== "units") return null;
-  const mix = mixOf(baseline, candidate);
-  if (mix === null) return null;
-  const all = baseline.values.length + candidate.values.length;
-  const lopsided = mix.names.filter((_, index) => {
-    const [b, c] = [mix.baseline[index] ?? 0, mix.candidate[index] ?? 0];
-    return Math.min(b, c) < FEW_IN_STRATUM && b + c >= LARGE_STRATUM * all && b + c >= 4 * FEW_IN_STRATUM;
-  });
-  if (lopsided.length === 0) return null;
-  const { p } = mixShift(mix.candidate, mix.baseline);
-  if (p >= DOUBT_ALPHA) return null;
+  const unmatched = unmatchedStrata(baseline, candidate);
+  if (unmatched === null) return null;
   return {
     code: "mix_shift",
     metric: metric.name,
-    text: `${metric.name}: the arms see different mixes, and ${lopsided.join(", ")} is hardly there in one of them (p ${formatP(p)})`,
+    text: `${metric.name}: the arms see different mixes, and ${unmatched.names.join(", ")} is hardly there in one of them (p ${formatP(unmatched.p)})`,
   };
 }
-
-const FEW_IN_STRATUM = 10;
-const LARGE_STRATUM = 0.05;
 
 const MISSING_DIFFERENCE = 0.01;
 const DOUBT_ALPHA = 0.001;
@@ -199,6 +186,7 @@ const PARTIAL_SHARE = 0.8;
 /** Expected this many and saw none: by chance once in half a billion looks. */
 const SILENT_UNITS = 20;
 const SILENT_STEPS = 5;
+const SILENT_SHARE = 0.05;
 
 /** An arm that has stopped to report, or null: what came until then says nothing about now. */
 export function staleArm(
@@ -211,7 +199,8 @@ export function staleArm(
   ] as const) {
     if (arm.lastAt === null || metric.query.instant !== undefined) continue;
     const silence = (arm.shape === "units" ? clock.entryEdge : clock.edge) - arm.lastAt;
-    if (silence <= 0) continue;
+    // A quiet moment is no end: silence must last for a good part of the window.
+    if (silence <= SILENT_SHARE * (clock.edge - clock.from)) continue;
     const stopped =
       arm.shape === "units"
         ? (arm.values.length * silence) / Math.max(1, arm.lastAt - clock.from) >= SILENT_UNITS

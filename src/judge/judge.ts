@@ -61,7 +61,7 @@ export function judge(
     const edge = kept.baseline === null || isByRow(kept.baseline) ? clock?.entryEdge : clock?.edge;
     metrics[metric.name] = faulty
       ? { ...(before ?? NOTHING_GATHERED), timeless }
-      : { gatheredUpTo: edge ?? null, timeless, ...kept };
+      : { gatheredUpTo: laterOf(before?.gatheredUpTo ?? null, edge ?? null), timeless, ...kept };
     if (faulty || kept.baseline === null || kept.candidate === null) return finding;
     const own: MetricArms = { metric, baseline: kept.baseline, candidate: kept.candidate };
     arms.push(own);
@@ -105,7 +105,14 @@ export function judge(
   return {
     report,
     // After a verdict nobody continues.
-    state: { v: 2, looks: n, metrics: verdict === null || keepState ? metrics : {}, digest, sampleRatio, spent: spentBy(claimClock, shares) },
+    state: {
+      v: 2,
+      looks: n,
+      metrics: verdict === null || keepState ? metrics : {},
+      digest,
+      sampleRatio,
+      spent: spentBy(claimClock, shares),
+    },
     nextAt: verdict === null ? (clock?.nextAt ?? null) : null,
   };
 }
@@ -137,6 +144,11 @@ function accumulationOf(
 function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
   if (metric.query.instant !== undefined) return true;
   return [baseline, candidate].some((arm) => arm.kind === "answer" && isTimeless(arm.answer.samples));
+}
+
+/** A clock that was set back must not make a look take in again what an earlier one has. */
+function laterOf(before: number | null, now: number | null): number | null {
+  return before === null || now === null ? now : Math.max(before, now);
 }
 
 /** Rows with times of their own enter with their units; steps when they end. */

@@ -46,7 +46,7 @@ export function judgeLimits(
         spending,
         bar: null,
         information: sizeOf(candidate),
-        distance: null,
+        distance: () => null,
       });
       const key = `${limit.statistic}:${side}`;
       const test = (name: string, p: number | null | undefined, alpha: number, spending: Claim["spending"]) =>

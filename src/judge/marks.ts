@@ -36,7 +36,7 @@ export function crossings(a: Marks, b: Marks): { readonly both: number; readonly
 }
 
 /** 53 bits of two FNV-1a hashes (Fowler, Noll & Vo), as a whole number. */
-function hashOf(text: string): number {
+export function hashOf(text: string): number {
   let low = 0x811c9dc5;
   let high = 0x01000193;
   for (let i = 0; i < text.length; i++) {

@@ -29,7 +29,10 @@ export function meanRelativeEvidence({ baseline, candidate }: MeanArms, bars: Ba
   const b = moments(baseline);
   // A change of 5 % upwards is 1.05 times a positive mean and 0.95 times a negative one.
   const sign = b.mean < 0 ? -1 : 1;
+  // One value has no variance to scale, and zero times an unknown variance is not certain.
+  const unknown = !(c.variance < Infinity && b.variance < Infinity);
   const against = (fraction: number): StatisticalEffect => {
+    if (unknown) return { estimate: 0, variance: Infinity, df: 1 };
     const factor = 1 + sign * fraction;
     return differenceOfMeans(
       c,
@@ -42,7 +45,7 @@ export function meanRelativeEvidence({ baseline, candidate }: MeanArms, bars: Ba
   const { df, variance } = against(estimate);
   const at = (fraction: number): StatisticalEffect => ({ ...against(fraction), df });
   const standardError =
-    b.mean === 0 || variance === 0 || variance === Infinity ? null : Math.sqrt(variance) / Math.abs(b.mean);
+    unknown || b.mean === 0 || variance === 0 || variance === Infinity ? null : Math.sqrt(variance) / Math.abs(b.mean);
   return {
     ...fromEffect(
       (level) => at(factorOf(level) - 1),
@@ -59,6 +62,7 @@ export function meanRelativeEvidence({ baseline, candidate }: MeanArms, bars: Ba
         : invertTests((fraction) => inferTails(at(fraction)), estimate, standardError, alphaLower, alphaUpper),
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
     information: informationOf(baseline.length, candidate.length),
+    standardError,
     ...bars,
   };
 }
@@ -93,6 +97,7 @@ export function meanDifferenceEvidence(
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
     information: informationOf(baseline.length, candidate.length),
+    standardError: Number.isFinite(effect.variance) ? Math.sqrt(effect.variance) : null,
     ...bars,
   };
 }

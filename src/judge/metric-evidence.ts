@@ -5,6 +5,7 @@ import { sortSample } from "../stats/sort-sample.ts";
 import { mixShift } from "../stats/mix-shift.ts";
 import type { Evidence } from "./evidence.ts";
 import { formatChange, formatP } from "./format.ts";
+import { cupedEvidence } from "./cuped-evidence.ts";
 import { goldEvidence, type GoldEvidence } from "./gold-evidence.ts";
 import { histogramEvidence, toHistogramArms } from "./histogram-evidence.ts";
 import { meanDifferenceEvidence, meanRelativeEvidence } from "./mean-evidence.ts";
@@ -12,7 +13,7 @@ import { bodyEvidence, EXACT_BELOW, superiorityEvidence, type RankArms } from ".
 import { rateEvidence } from "./rate-evidence.ts";
 import { namedHistogramTests, namedTests, shapeChange } from "./shape-change.ts";
 import { dependenceOf, widened } from "./dependence.ts";
-import { mixOf, strataOf } from "./strata.ts";
+import { mixOf, strataOf, unmatchedStrata } from "./strata.ts";
 import { stratifiedEvidence } from "./stratified-evidence.ts";
 import { countsEvidence, pairSeries, seriesEvidence, stepBar } from "./step-evidence.ts";
 import { tailEvidence } from "./tail-evidence.ts";
@@ -72,7 +73,9 @@ export function evidenceOf(metric: Metric, b: ArmState, c: ArmState, { plan }: A
       return { ...NOTHING, units: { baseline: b.values.length, candidate: c.values.length } };
     const pairs = pairSeries(b, c);
     const units = { baseline: b.values.length, candidate: c.values.length };
-    if (pairs.steps.length < 0.5 * Math.min(units.baseline, units.candidate)) return apartEvidence(metric, b, c);
+    // Fractions per step are values like others; only whole numbers of events are proportions.
+    if (pairs.steps.length < 0.5 * Math.min(units.baseline, units.candidate) && metric.kind !== "errors")
+      return apartEvidence(metric, b, c);
     if (pairs.steps.length < 2)
       return {
         ...NOTHING,
@@ -128,15 +131,23 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
   const promotionBar =
     fewest < metric.minUnits ? `${fewest} units in an arm, fewer than the ${metric.minUnits} needed` : null;
   // Exact evidence may act from five units on; the rest leans on large samples.
-  const asymptotic = { promotionBar, rollbackBar: promotionBar };
-  const exact = { promotionBar, rollbackBar: null };
+  const unmatched = metric.design === "paired" ? null : unmatchedStrata(b, c);
+  const apart =
+    unmatched === null
+      ? null
+      : `${unmatched.names.join(", ")} is hardly there in one arm, so that the arms cannot be compared at one mix`;
+  const asymptotic = { promotionBar, rollbackBar: promotionBar ?? apart };
+  const exact = { promotionBar, rollbackBar: apart };
   if (metric.design === "paired") {
     const pairs = pairsOf(b, c);
     return {
       ...NOTHING,
       components: pairedEvidence(pairs, metric, exact, asymptotic),
       flips: () => flipsOf(pairs, metric),
-      tests: () => [...namedPairedTests(pairs, metric), ...(metric.kind === "errors" ? [] : namedTests({ baseline, candidate }))],
+      tests: () => [
+        ...namedPairedTests(pairs, metric),
+        ...(metric.kind === "errors" ? [] : namedTests({ baseline, candidate })),
+      ],
       shape: metric.kind === "errors" ? () => null : (level) => shapeChange({ baseline, candidate }, metric, level),
       units,
     };
@@ -169,9 +180,14 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
   const components = metric.components.flatMap((component) =>
     componentEvidence(component, metric, ranks, fewest < EXACT_BELOW ? exact : { promotionBar }, asymptotic),
   );
+  const cuped = metric.components.includes("mean") ? cupedEvidence(b, c, metric, asymptotic) : null;
   const evidence: MetricEvidence = {
     ...NOTHING,
-    components,
+    components:
+      cuped !== null && "mean" in cuped
+        ? components.map((one) => (one.component === "mean" ? cuped.mean : one))
+        : components,
+    warnings: cuped !== null && "warning" in cuped ? [cuped.warning] : [],
     tests: () => namedTests(ranks),
     shape: (level) => shapeChange(ranks, metric, level),
     units,
@@ -180,9 +196,18 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
 }
 
 /** The evidence of a judge whose errors people have measured: their mean in place of the judge's, and where the judge favours an arm nothing else. */
-function corrected(evidence: MetricEvidence, { mean, differential, warnings }: GoldEvidence): MetricEvidence {
+function corrected(
+  evidence: MetricEvidence,
+  { mean, promotionBar, differential, warnings }: GoldEvidence,
+): MetricEvidence {
   const told = { ...evidence, warnings: [...evidence.warnings, ...warnings] };
-  if (mean === null) return told;
+  if (mean === null)
+    return {
+      ...told,
+      components: evidence.components.map((one) =>
+        one.component === "mean" ? { ...one, promotionBar: one.promotionBar ?? promotionBar } : one,
+      ),
+    };
   const all = evidence.components.map((one) => (one.component === "mean" ? mean : one));
   if (!differential) return { ...told, components: all };
   const components = all.filter((one) => one === mean);

@@ -58,7 +58,7 @@ interface Axis {
 
 const differencesOf: Axis = {
   scale: "difference",
-  differences: ({ baseline, candidate }) => candidate.map((value, item) => value - (baseline[item] ?? 0)),
+  differences: ({ baseline, candidate }) => candidate.map((value, item) => less(value, baseline[item] ?? 0)),
   shiftOf: differenceOf,
   toScale: (shift) => shift,
 };
@@ -70,6 +70,14 @@ const logRatiosOf: Axis = {
   toScale: Math.expm1,
 };
 
+/** What is equal but for rounding is equal: ranks would count the rounding as a change. */
+function less(value: number, other: number): number {
+  const difference = value - other;
+  return Math.abs(difference) <= ROUNDING * (Math.abs(value) + Math.abs(other)) ? 0 : difference;
+}
+
+const ROUNDING = 1e-12;
+
 /** The typical change of one item: Wilcoxon's signed ranks of the differences, less the level. */
 function signedRank(pairs: Pairs, { scale, differences, shiftOf, toScale }: Axis, bars: Bars): Evidence {
   const all = differences(pairs);
@@ -78,7 +86,7 @@ function signedRank(pairs: Pairs, { scale, differences, shiftOf, toScale }: Axis
   const test = (level: Level) => {
     const shift = shiftOf(level);
     return wilcoxonSignedRank(
-      all.map((difference) => difference - shift),
+      all.map((difference) => less(difference, shift)),
       { method },
     );
   };
@@ -94,7 +102,9 @@ function signedRank(pairs: Pairs, { scale, differences, shiftOf, toScale }: Axis
       lower: finiteOrNull(
         toScale(pseudoMedian(all, { confidence: 1 - alphaLower, alternative: "greater", method }).lower),
       ),
-      upper: finiteOrNull(toScale(pseudoMedian(all, { confidence: 1 - alphaUpper, alternative: "less", method }).upper)),
+      upper: finiteOrNull(
+        toScale(pseudoMedian(all, { confidence: 1 - alphaUpper, alternative: "less", method }).upper),
+      ),
     }),
     ...sizeOf(pairs),
     ...bars,
@@ -108,7 +118,8 @@ function relativeRank(pairs: Pairs, bars: Bars): Evidence {
     return signedRank(pairs, logRatiosOf, bars);
   const exact = baseline.length <= EXACT_PAIRS;
   const method = exact ? "exact" : "asymptotic";
-  const against = (fraction: number) => candidate.map((value, item) => value - (1 + fraction) * (baseline[item] ?? 0));
+  const against = (fraction: number) =>
+    candidate.map((value, item) => less(value, (1 + fraction) * (baseline[item] ?? 0)));
   const tails = (fraction: number) => {
     const { pGreater, pLess } = wilcoxonSignedRank(against(fraction), { method });
     return { above: pGreater, below: pLess };
@@ -126,7 +137,13 @@ function relativeRank(pairs: Pairs, bars: Bars): Evidence {
     above: (level) => tails(factorOf(level) - 1).above,
     below: (level) => tails(factorOf(level) - 1).below,
     bounds: (alphaLower, alphaUpper) =>
-      invertTests(tails, estimate, Math.max(0.01, Math.abs(estimate)) / Math.sqrt(baseline.length), alphaLower, alphaUpper),
+      invertTests(
+        tails,
+        estimate,
+        Math.max(0.01, Math.abs(estimate)) / Math.sqrt(baseline.length),
+        alphaLower,
+        alphaUpper,
+      ),
     ...sizeOf(pairs),
     ...bars,
   };
@@ -212,7 +229,8 @@ function pairedSuperiority(pairs: Pairs, perPoint: number, bars: Bars): Evidence
   const estimate = (counts.candidateOnly - counts.baselineOnly) / (2 * items);
   return {
     component: "body",
-    method: "items that score higher against items that score lower: McNemar's exact test, exact or score test against the margin",
+    method:
+      "items that score higher against items that score lower: McNemar's exact test, exact or score test against the margin",
     scale: "superiority",
     estimate,
     place,
@@ -376,8 +394,6 @@ export function flipsOf({ names, baseline, candidate }: Pairs, { kind, worse }: 
   return names
     .map((unit, item): Flip => ({ unit, baseline: baseline[item] ?? 0, candidate: candidate[item] ?? 0 }))
     .filter((flip) => size(flip) > 0)
-    .sort(
-      (a, b) => Number(harm(b) > 0) - Number(harm(a) > 0) || size(b) - size(a) || (a.unit < b.unit ? -1 : 1),
-    )
+    .sort((a, b) => Number(harm(b) > 0) - Number(harm(a) > 0) || size(b) - size(a) || (a.unit < b.unit ? -1 : 1))
     .slice(0, MOST_FLIPS);
 }

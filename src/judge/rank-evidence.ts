@@ -48,8 +48,7 @@ export function bodyEvidence(
   const toScale = (value: number): number => (scale === "relative" ? value - 1 : value);
   const ratioOrDifference = scale === "relative" ? "ratio" : "difference";
   let shift: number | null = null;
-  const shiftOf = (): number =>
-    (shift ??= typicalShift(candidate, baseline, ratioOrDifference));
+  const shiftOf = (): number => (shift ??= typicalShift(candidate, baseline, ratioOrDifference));
 
   const bounds = (alphaLower: number, alphaUpper: number): { lower: number; upper: number } => {
     if (!exact) return shiftInterval(candidate, baseline, { alphaLower, alphaUpper, scale: ratioOrDifference });

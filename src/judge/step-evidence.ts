@@ -1,5 +1,6 @@
 import type { Metric } from "../model/analysis.ts";
 import type { Counts, Series } from "../model/samples.ts";
+import type { Proportion } from "../stats/counts.ts";
 import { mixShift } from "../stats/mix-shift.ts";
 import { effectiveSampleSize } from "../stats/effective-sample-size.ts";
 import { longRunVariance } from "../stats/long-run-variance.ts";
@@ -56,6 +57,7 @@ function logEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "
     method: `log ratio per step, ${METHOD}`,
     scale: "relative",
     estimate: Math.expm1(effect.estimate),
+    standardError: finiteOrNull(Math.exp(effect.estimate) * Math.sqrt(effect.variance)),
     place: (level) => factorOf(level) - 1,
     bounds(alphaLower, alphaUpper) {
       const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
@@ -76,6 +78,7 @@ function differenceEvidence(
     method: `difference per step, ${METHOD}`,
     scale,
     estimate: effect.estimate,
+    standardError: finiteOrNull(Math.sqrt(effect.variance)),
     place: differenceOf,
     bounds(alphaLower, alphaUpper) {
       const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
@@ -104,6 +107,7 @@ function fractionEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar
     method: `difference per step against the baseline's mean, ${METHOD}`,
     scale: "relative",
     estimate,
+    standardError,
     place: (level) => factorOf(level) - 1,
     bounds: (alphaLower, alphaUpper) =>
       standardError === null || standardError === 0
@@ -121,7 +125,7 @@ export function countsEvidence(
   bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence {
   const { dispersion, df, steps } = dispersionOf(baseline, candidate);
-  const arms = { baseline: atSameTimes(baseline, candidate) ?? totalOf(baseline), candidate: totalOf(candidate) };
+  const arms = atSameTimes(baseline, candidate) ?? { baseline: totalOf(baseline), candidate: totalOf(candidate) };
   const few = steps < minSteps ? `${steps} steps, fewer than the ${minSteps} needed to know how much steps vary` : null;
   return rateEvidence(
     arms,
@@ -132,10 +136,12 @@ export function countsEvidence(
 }
 
 /**
- * The baseline as if its traffic had come when the candidate's did. In a ramp the candidate sees little of the early hours and much of the late ones: an error rate
- * that rises for both would look like the candidate's fault. Null where the arms shared the traffic evenly.
+ * Both arms as if their traffic had come at the same times. In a ramp the candidate sees little of the early hours and much of the late ones: an error rate that
+ * rises for both would look like the candidate's fault. Null where the arms shared the traffic evenly.
+ *
+ * Stretches of time weigh by the harmonic mean of both arms' traffic (Mantel and Haenszel), and each arm is as many trials as have that much variance.
  */
-function atSameTimes(baseline: Counts, candidate: Counts): { events: number; trials: number } | null {
+function atSameTimes(baseline: Counts, candidate: Counts): { baseline: Proportion; candidate: Proportion } | null {
   if (!(candidate.stepSeconds > 0 && baseline.stepSeconds > 0)) return null;
   const first = Math.min(baseline.at[0] ?? Infinity, candidate.at[0] ?? Infinity);
   const last = Math.max(baseline.at.at(-1) ?? -Infinity, candidate.at.at(-1) ?? -Infinity);
@@ -149,29 +155,32 @@ function atSameTimes(baseline: Counts, candidate: Counts): { events: number; tri
     }
     return sums;
   };
-  const own = inBlocks(candidate, candidate.exposure);
-  const other = inBlocks(baseline, baseline.exposure);
+  const [own, other] = [inBlocks(candidate, candidate.exposure), inBlocks(baseline, baseline.exposure)];
   if (blocks < 2 || !own.some((n) => n > 0) || !other.some((n) => n > 0)) return null;
   const { p, totalVariation } = mixShift(own, other);
   if (p >= UNEVEN_ALPHA || totalVariation < UNEVEN_SHARE) return null;
-  const events = inBlocks(baseline, baseline.events);
-  // A block in which the baseline had no traffic has nothing to compare with: it joins the next one that has.
-  let wanted = 0;
-  let all = 0;
-  let share = 0;
-  let spread = 0;
-  for (let block = 0; block < blocks; block++) {
-    wanted += own[block] ?? 0;
-    const trials = other[block] ?? 0;
-    if (trials === 0) continue;
-    share += (wanted * (events[block] ?? 0)) / trials;
-    spread += (wanted * wanted) / trials;
-    all += wanted;
-    wanted = 0;
-  }
+  const weights = own.map((c, block) => {
+    const b = other[block] ?? 0;
+    return b + c === 0 ? 0 : (b * c) / (b + c);
+  });
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
   if (all === 0) return null;
-  const trials = Math.max(1, Math.round((all * all) / spread));
-  return { trials, events: Math.min(trials, Math.round((trials * share) / all)) };
+  const weighed = (events: readonly number[], exposure: readonly number[]): Proportion => {
+    let share = 0;
+    let spread = 0;
+    for (const [block, weight] of weights.entries()) {
+      const n = exposure[block] ?? 0;
+      if (weight === 0 || n === 0) continue;
+      share += (weight / all) * ((events[block] ?? 0) / n);
+      spread += (weight / all) ** 2 / n;
+    }
+    const trials = Math.max(1, Math.round(1 / spread));
+    return { trials, events: Math.min(trials, Math.round(trials * share)) };
+  };
+  return {
+    baseline: weighed(inBlocks(baseline, baseline.events), other),
+    candidate: weighed(inBlocks(candidate, candidate.events), own),
+  };
 }
 
 /** Stretches of time within which an error rate is taken as constant when traffic was shared unevenly. */
@@ -207,8 +216,13 @@ function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number
       : { dispersion: 1, df: Infinity, steps: paired };
   }
   // Rows without a clock: each is a batch by itself, and only the spread between batches of one arm is known.
+  // In ascending order, so that the order of the rows leaves no trace in the sum.
   const between = (psi: Float64Array) =>
-    (psi.length / (psi.length - 1)) * psi.reduce((sum, value) => sum + value * value, 0);
+    (psi.length / (psi.length - 1)) *
+    psi
+      .map((value) => value * value)
+      .sort()
+      .reduce((sum, square) => sum + square, 0);
   const dispersion = (between(psiC) + between(psiB)) / independent;
   return dispersion > 1 ? { dispersion, df: steps - 1, steps } : { dispersion: 1, df: Infinity, steps };
 }
@@ -236,7 +250,7 @@ function varianceOfSteps(influence: Float64Array): { variance: number; df: numbe
 /** Autocorrelation of independent steps is above this many standard errors once in ten times. */
 const DEPENDENT_AT = 1.28;
 
-export function totalOf({ events, exposure }: Counts): { events: number; trials: number } {
+export function totalOf({ events, exposure }: Counts): Proportion {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   return { events: Math.round(sum(events)), trials: Math.round(sum(exposure)) };
 }

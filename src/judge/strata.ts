@@ -1,4 +1,5 @@
 import type { UnitsState } from "../model/look-state.ts";
+import { mixShift } from "../stats/mix-shift.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
 
 /** Units of both arms that are alike in what was known before a version acted, and their share of all traffic. */
@@ -63,3 +64,20 @@ export function mixOf(
     names.map((name) => strata.find((stratum) => stratum.name === name)?.values.length ?? 0);
   return { names, baseline: sizes(baseline.strata), candidate: sizes(candidate.strata) };
 }
+
+/** Strata that one arm hardly has although the other has many: adjusting cannot make them good. Null where the mixes can be matched. */
+export function unmatchedStrata(baseline: UnitsState, candidate: UnitsState): { names: string[]; p: number } | null {
+  const mix = mixOf(baseline, candidate);
+  if (mix === null) return null;
+  const all = baseline.values.length + candidate.values.length;
+  const names = mix.names.filter((_, index) => {
+    const [b, c] = [mix.baseline[index] ?? 0, mix.candidate[index] ?? 0];
+    return Math.min(b, c) < MIN_STRATUM_UNITS && b + c >= LARGE_STRATUM * all && b + c >= 4 * MIN_STRATUM_UNITS;
+  });
+  if (names.length === 0) return null;
+  const { p } = mixShift(mix.candidate, mix.baseline);
+  return p < UNMATCHED_ALPHA ? { names, p } : null;
+}
+
+const LARGE_STRATUM = 0.05;
+const UNMATCHED_ALPHA = 0.001;

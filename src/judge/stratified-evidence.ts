@@ -41,8 +41,14 @@ export function stratifiedEvidence(
   const { statistic, place, scale, method } = form;
   const none = statistic(0);
   // The statistic is close to a straight line between no effect and a small one.
-  const step = 0.01 * (Math.abs(place({ kind: "tolerance", tolerance: metric.margin, direction: 1 })) || 1);
-  const slope = (none.estimate - statistic(step).estimate) / step;
+  const least = 0.01 * (Math.abs(place({ kind: "tolerance", tolerance: metric.margin, direction: 1 })) || 1);
+  // Among few units ranks move in steps: a step that moves nothing has no slope yet.
+  let step = least;
+  let slope = (none.estimate - statistic(step).estimate) / step;
+  while (slope === 0 && step < MOST_STEPS * least) {
+    step *= 2;
+    slope = (none.estimate - statistic(step).estimate) / step;
+  }
   const standardError = slope > 0 && none.variance > 0 ? Math.sqrt(none.variance) / slope : null;
   const sizes = { baseline: sizeOf(strata, "baseline"), candidate: sizeOf(strata, "candidate") };
   let known: number | null = null;
@@ -68,13 +74,21 @@ export function stratifiedEvidence(
               standardError,
               alphaLower,
               alphaUpper,
+              scale === "relative" ? LOWEST_RELATIVE : -Infinity,
             ),
       effectiveUnits: sizes,
       information: informationOf(sizes.baseline, sizes.candidate),
+      standardError,
       ...bars,
     },
   ];
 }
+
+/** A slope is sought up to so many times the first step. */
+const MOST_STEPS = 256;
+
+/** A factor of 0 or less is none. */
+const LOWEST_RELATIVE = -0.9999;
 
 function formOf(component: Component, metric: Metric, strata: readonly Stratum[]): Form | null {
   const { kind, margin, worse } = metric;

@@ -47,7 +47,11 @@ function sortedInstruments(sizes: ReadonlyMap<string, number>): NonNullable<Unit
 }
 
 /** One label per unit, made of its labelled rows as its value is made of all. */
-function goldOf(gold: Float64Array, { counted, values }: EnteringUnits, perUnit: Metric["perUnit"]): UnitColumns["gold"] {
+function goldOf(
+  gold: Float64Array,
+  { counted, values }: EnteringUnits,
+  perUnit: Metric["perUnit"],
+): UnitColumns["gold"] {
   const sums = new Float64Array(values.length);
   const sizes = new Int32Array(values.length);
   for (const [index, row] of counted.row.entries()) {
@@ -147,9 +151,7 @@ type Worst = NonNullable<UnitsState["worst"]>[number];
 function worstFirst(all: Worst[], { worse }: Pick<Metric, "worse">): Worst[] {
   const side = worse === "lower" ? 1 : -1;
   const nameOf = ({ unit, traceUrl }: Worst) => `${unit ?? ""}\n${traceUrl}`;
-  return all
-    .sort((a, b) => side * (a.value - b.value) || (nameOf(a) < nameOf(b) ? -1 : 1))
-    .slice(0, MOST_WORST);
+  return all.sort((a, b) => side * (a.value - b.value) || (nameOf(a) < nameOf(b) ? -1 : 1)).slice(0, MOST_WORST);
 }
 
 /** Those of the looks before and of this one. */

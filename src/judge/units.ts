@@ -30,9 +30,15 @@ export interface EntrySlice {
  *
  * A session of fifty turns is one observation, not fifty; treating its turns as independent rolled back 58 % of harmless candidates in simulation.
  *
- * @param slice  null: every row counts, whatever its time.
+ * @param slice    null: every row counts, whatever its time.
+ * @param isKnown  whether the unit of this index in `unitNames` has entered before: what it does later changes nothing any more.
  */
-export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slice: EntrySlice | null): EnteringUnits {
+export function enteringUnits(
+  rows: SampleRows,
+  perUnit: Metric["perUnit"],
+  slice: EntrySlice | null,
+  isKnown: (unit: number) => boolean = () => false,
+): EnteringUnits {
   const { values, units, at, strata, unitNames } = rows;
   const timed = slice === null || at === null ? null : { at, slice };
   const asked = [rows.instruments, rows.gold, rows.covariates, rows.traceUrls].some((column) => column !== undefined);
@@ -60,10 +66,12 @@ export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slic
   }
   const enters = (unit: number): boolean => {
     const began = first[unit] ?? Infinity;
-    return began < Infinity && (timed === null || isWithin(began, timed.slice));
+    return began < Infinity && (timed === null || isWithin(began, timed.slice)) && !isKnown(unit);
   };
   const frozenAfter = timed !== null && timed.slice.followUp > 0 ? timed.slice.followUp : Infinity;
   const result = new Float64Array(unitNames.length);
+  // What rounding lost (Neumaier), so that the order of a unit's rows leaves no trace in its sum.
+  const lost = new Float64Array(unitNames.length);
   const count = new Int32Array(unitNames.length);
   const row = new Int32Array(asked ? values.length : 0);
   let rowsIn = 0;
@@ -77,19 +85,23 @@ export function enteringUnits(rows: SampleRows, perUnit: Metric["perUnit"], slic
     const value = values[index] ?? 0;
     const before = result[unit] ?? 0;
     const isFirst = count[unit] === 0;
-    result[unit] = isFirst
-      ? value
-      : perUnit === "max"
-        ? Math.max(before, value)
-        : perUnit === "min"
-          ? Math.min(before, value)
-          : before + value;
+    if (isFirst) result[unit] = value;
+    else if (perUnit === "max") result[unit] = Math.max(before, value);
+    else if (perUnit === "min") result[unit] = Math.min(before, value);
+    else {
+      const sum = before + value;
+      lost[unit] =
+        (lost[unit] ?? 0) + (Math.abs(before) >= Math.abs(value) ? before - sum + value : value - sum + before);
+      result[unit] = sum;
+    }
     count[unit] = (count[unit] ?? 0) + 1;
     rowsIn += 1;
     if (at !== null && (lastAt === null || time > lastAt)) lastAt = time;
   }
-  if (perUnit === "mean")
-    for (let unit = 0; unit < result.length; unit++) result[unit] = (result[unit] ?? 0) / Math.max(1, count[unit] ?? 1);
+  for (let unit = 0; unit < result.length; unit++) {
+    const whole = (result[unit] ?? 0) + (lost[unit] ?? 0);
+    result[unit] = perUnit === "mean" ? whole / Math.max(1, count[unit] ?? 1) : whole;
+  }
   const entered = indicesWhere(unitNames.length, (unit) => (count[unit] ?? 0) > 0);
   const counted = asked ? row.subarray(0, rowsIn) : NO_ROWS;
   const placeOf = new Int32Array(asked ? unitNames.length : 0);

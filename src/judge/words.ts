@@ -100,7 +100,8 @@ function wouldNotRollBack(reasons: readonly Reason[], findings: readonly Finding
       return `the ${PARTS[component]} of ${finding.metric} had worsened by less than ${accepted}, or its interval reached no change`;
     });
   });
-  if (beyond.length > 0) changes.push(`${beyond.map(({ metric }) => metric).join(" and ")} were not proven beyond the limit`);
+  if (beyond.length > 0)
+    changes.push(`${beyond.map(({ metric }) => metric).join(" and ")} were not proven beyond the limit`);
   return changes.length === 0 ? null : `would not roll back if ${changes.join("; and ")}`;
 }
 
@@ -129,7 +130,11 @@ function wouldPromote(reasons: readonly Reason[], findings: readonly Finding[]):
     const own = reasons.filter(({ metric }) => metric === name);
     const finding = findings.find(({ metric }) => metric === name);
     const decisive = finding === undefined ? null : decisiveComponent(finding.components);
-    if (finding === undefined || decisive === null || own.some(({ code }) => code !== "not_proven_safe" && code !== "too_few_units"))
+    if (
+      finding === undefined ||
+      decisive === null ||
+      own.some(({ code }) => code !== "not_proven_safe" && code !== "too_few_units")
+    )
       return null;
     const { effect, component } = decisive;
     const accepted = formatChange(effect.margin, effect.scale, finding.measurementUnit).replace(/^\+/, "");

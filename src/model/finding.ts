@@ -35,7 +35,7 @@ export const REASONS = {
   baseline_suspect: "all candidates moved the same way, so it may be the baseline that is unusual",
   mix_shift: "the arms see another mix of strata than adjusting can make good",
   missingness_differs: "more values are missing in one arm than in the other",
-  conflicting: "one part of the metric is proven worse and another proven better",
+  conflicting: "one part of the metric is proven worse and another is better by as much",
   not_concurrent: "the arms were measured at times far apart, so that what changed in between changed one of them only",
   stale: "an arm has stopped to report",
   partial: "one arm lacks steps that the other has",
@@ -98,9 +98,7 @@ export const ComponentFinding = z
     worse: z.boolean(),
     safe: z.boolean(),
     better: z.boolean(),
-    gained: z
-      .boolean()
-      .describe("Proven better by at least the guard, at this component's share of the rollback budget."),
+    gained: z.boolean().describe("Beside a component that is worse: the estimate is better by at least the guard."),
     catastrophic: z.boolean(),
   })
   .meta({ id: "ComponentFinding" });
@@ -205,7 +203,9 @@ export const Finding = z
           ),
         minutes: finite
           .nullable()
-          .describe("How long these units would take at the rate of the scarcer arm so far; null where the run has one look."),
+          .describe(
+            "How long these units would take at the rate of the scarcer arm so far; null where the run has one look.",
+          ),
         detectable: finite
           .nullable()
           .describe(

@@ -11,7 +11,9 @@ export const Query = z
   .strictObject({
     sql: text
       .optional()
-      .describe("Postgres: one statement that selects value (and unit, at, stratum, instrument, gold, covariate, traceUrl), or events and exposure (and at)."),
+      .describe(
+        "Postgres: one statement that selects value (and unit, at, stratum, instrument, gold, covariate, traceUrl), or events and exposure (and at).",
+      ),
     histogram: text.optional().describe("Prometheus: raw classic bucket counters summed by le, not a rate."),
     series: text.optional().describe("Prometheus: an expression with one value per step."),
     instant: text.optional().describe("Prometheus: an expression evaluated once, at the end of the window."),
@@ -33,7 +35,9 @@ export const Query = z
       .describe("File: the column that holds a person's score of the same row, empty where nobody gave one."),
     covariate: column
       .optional()
-      .describe("File: the column that holds a number known before the unit met a version, for example its earlier mean."),
+      .describe(
+        "File: the column that holds a number known before the unit met a version, for example its earlier mean.",
+      ),
     traceUrl: column.optional().describe("File: the column that holds a link to the trace of a row."),
     where: z
       .record(column, z.string().max(1024))

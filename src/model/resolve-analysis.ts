@@ -340,7 +340,10 @@ function designIssues(input: MetricInput, at: string, unit: Metric["unit"], spec
       detail: "is missing: design: paired finds the same item in both arms by its unit id",
     });
   if (unit === "step")
-    issues.push({ pointer: `${at}/unit`, detail: "is step, but design: paired needs units with ids, for example task" });
+    issues.push({
+      pointer: `${at}/unit`,
+      detail: "is step, but design: paired needs units with ids, for example task",
+    });
   if ("components" in input && input.components?.every((component) => component === "tail") === true)
     issues.push({ pointer: `${at}/components`, detail: "holds the tail only, which design: paired does not compare" });
   return issues;
@@ -353,7 +356,12 @@ function columnIssues(input: MetricInput, at: string, spec: AnalysisDocument["sp
   const fault = (column: string, detail: string) => void issues.push({ pointer: `${at}/query/${column}`, detail });
   if (gold !== undefined && input.kind !== "score")
     fault("gold", `is for score metrics, whose judge people can check; ${input.name} is of kind ${input.kind}`);
-  if (input.kind === "score" && input.calibration === "required" && queryForm(input.query) === "value" && gold === undefined)
+  if (
+    input.kind === "score" &&
+    input.calibration === "required" &&
+    queryForm(input.query) === "value" &&
+    gold === undefined
+  )
     fault("gold", "is missing: calibration is required, and gold labels are what it is shown by");
   if (gold !== undefined && spec.design === "paired") fault("gold", "does not go with design: paired yet");
   if (covariate !== undefined && input.kind === "errors") fault("covariate", "is for metrics that compare means");

@@ -88,7 +88,9 @@ export const Run = z
     budgetShares: z
       .object({ rollback: z.number(), promote: z.number() })
       .optional()
-      .describe("How much of the analysis's error budgets earlier attempts have left for this run; all of it where absent."),
+      .describe(
+        "How much of the analysis's error budgets earlier attempts have left for this run; all of it where absent.",
+      ),
   })
   .meta({ id: "RunSnapshot" });
 export type Run = z.infer<typeof Run>;

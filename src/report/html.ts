@@ -4,6 +4,7 @@ import type { ComponentFinding, Finding, LimitFinding } from "../model/finding.t
 import type { Report } from "../model/run.ts";
 import { candidateLabel, partsOf, type ReportPart } from "./parts.ts";
 import { armValues } from "./text.ts";
+import { isLink, unitsShown, type UnitShown } from "./units-shown.ts";
 
 /** Light and dark by the reader's setting; a verdict is told by its word, colour only repeats it. */
 export const HTML_STYLE = `
@@ -108,7 +109,20 @@ function toDetails(finding: Finding): string {
 ${finding.reasons.length + finding.warnings.length === 0 ? "" : `<ul>${[...finding.reasons.map(({ text }) => text), ...finding.warnings].map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>`}
 ${components.length === 0 ? "" : `<table><thead><tr><th>component</th><th>effect</th><th>p of no harm</th><th>p of harm at the margin</th><th>says</th></tr></thead><tbody>${components.join("")}</tbody></table>`}
 ${limits.length === 0 ? "" : `<table><thead><tr><th>limit</th><th>candidate</th><th>baseline</th><th>state</th></tr></thead><tbody>${limits.join("")}</tbody></table>`}
-${tests === "" ? "" : `<ul class="quiet">${tests}</ul>`}`;
+${tests === "" ? "" : `<ul class="quiet">${tests}</ul>`}
+${unitsShown(finding).map(toUnitList).join("\n")}`;
+}
+
+function toUnitList({ title, units }: ReturnType<typeof unitsShown>[number]): string {
+  const item = ({ text, traceUrl }: UnitShown): string => {
+    if (traceUrl === null) return escapeHtml(text);
+    const url = escapeHtml(traceUrl);
+    return isLink(traceUrl)
+      ? `${escapeHtml(text)} <a href="${url}" rel="noopener noreferrer nofollow">trace</a>`
+      : `${escapeHtml(text)} <code>${url}</code>`;
+  };
+  return `<p>${escapeHtml(title)}</p>
+<ul>${units.map((unit) => `<li>${item(unit)}</li>`).join("")}</ul>`;
 }
 
 function toComponentRow(component: ComponentFinding, { measurementUnit }: Finding): string {

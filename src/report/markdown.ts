@@ -2,6 +2,7 @@ import { formatEffect, formatNumber } from "../judge/format.ts";
 import type { Report } from "../model/run.ts";
 import { candidateLabel, partsOf } from "./parts.ts";
 import { armValues } from "./text.ts";
+import { unitsShown } from "./units-shown.ts";
 
 /** The report for a pull request or a post-mortem. */
 export function toMarkdown(report: Report): string {
@@ -30,11 +31,24 @@ export function toMarkdown(report: Report): string {
       "",
       ...reasons.map(({ text }) => `- ${escape(text)}`),
       "",
+      ...findings.flatMap((finding) =>
+        unitsShown(finding).flatMap(({ title, units }) => [
+          `**${escape(finding.metric)}**: ${escape(title)}`,
+          "",
+          ...units.map(({ text, traceUrl }) => `- ${escape(text)}${traceUrl === null ? "" : ` ${asCode(traceUrl)}`}`),
+          "",
+        ]),
+      ),
     ]),
     ...(report.counterfactual ? [`It ${escape(report.counterfactual)}.`, ""] : []),
     `Score ${report.score === null ? "–" : formatNumber(report.score)} of 100. Run \`${report.run}\`, look ${report.look.n} at ${report.look.at}, ${report.evidence.engine}, evidence \`${report.evidence.digest}\`.`,
     "",
   ].join("\n");
+}
+
+/** An address to copy: a source could name anything, so it is no link. */
+function asCode(url: string): string {
+  return `\`${url.replace(/[\p{C}\s`]+/gu, "")}\``;
 }
 
 /** Texts may come from a hostile source: no markup, no links, no mentions. */

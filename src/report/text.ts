@@ -2,6 +2,7 @@ import { formatEffect, formatNumber, formatValue } from "../judge/format.ts";
 import type { Finding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
 import { partsOf, type ReportPart } from "./parts.ts";
+import { unitsShown } from "./units-shown.ts";
 
 /** A table for a terminal: one line per metric, then why. Without colour, so that it can be piped and pasted. */
 export function toText(report: Report): string {
@@ -35,6 +36,13 @@ function partLines({ label, summary, findings, reasons }: ReportPart): string[] 
     "because",
     ...reasons.map(({ text }) => `  - ${oneLine(text)}`),
     ...(warnings.length === 0 ? [] : ["", "note", ...warnings]),
+    ...findings.flatMap((finding) =>
+      unitsShown(finding).flatMap(({ title, units }) => [
+        "",
+        `${finding.metric}: ${title}`,
+        ...units.map(({ text, traceUrl }) => `  - ${oneLine(text)}${traceUrl === null ? "" : `  ${oneLine(traceUrl)}`}`),
+      ]),
+    ),
     "",
   ];
 }
