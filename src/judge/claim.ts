@@ -52,6 +52,9 @@ export interface ClaimBook {
 /** What the e-value looks for, in margins. Twice the margin is found soonest near the margin's own sample size. */
 const SOUGHT_MARGINS = 2;
 
+/** More standard errors between no effect and the margin change no boundary any more. */
+const FARTHEST = 1e6;
+
 /** A union bound over looks without end: the budgets of the looks, 6 / (pi k)^2, add up to 1. */
 const UNION = 6 / Math.PI ** 2;
 
@@ -91,7 +94,7 @@ const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
     const level =
       apart === null || apart === 0
         ? (alpha * UNION) / look ** 2
-        : normalSf(criticalZ(1, SOUGHT_MARGINS * apart, alpha, "greater"));
+        : normalSf(criticalZ(1, SOUGHT_MARGINS * Math.min(apart, FARTHEST), alpha, "greater"));
     return { proven: bar === null && p <= level, level, state: known };
   },
 };

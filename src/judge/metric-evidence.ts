@@ -9,7 +9,7 @@ import { cupedEvidence } from "./cuped-evidence.ts";
 import { goldEvidence, type GoldEvidence } from "./gold-evidence.ts";
 import { histogramEvidence, toHistogramArms } from "./histogram-evidence.ts";
 import { meanDifferenceEvidence, meanRelativeEvidence } from "./mean-evidence.ts";
-import { bodyEvidence, EXACT_BELOW, superiorityEvidence, type RankArms } from "./rank-evidence.ts";
+import { bodyEvidence, superiorityEvidence, type RankArms } from "./rank-evidence.ts";
 import { rateEvidence } from "./rate-evidence.ts";
 import { namedHistogramTests, namedTests, shapeChange } from "./shape-change.ts";
 import { dependenceOf, widened } from "./dependence.ts";
@@ -178,7 +178,7 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
   }
   const ranks = { baseline, candidate };
   const components = metric.components.flatMap((component) =>
-    componentEvidence(component, metric, ranks, fewest < EXACT_BELOW ? exact : { promotionBar }, asymptotic),
+    componentEvidence(component, metric, ranks, exact, asymptotic),
   );
   const cuped = metric.components.includes("mean") ? cupedEvidence(b, c, metric, asymptotic) : null;
   const evidence: MetricEvidence = {
@@ -245,7 +245,7 @@ function componentEvidence(
   component: Component,
   metric: Metric,
   ranks: RankArms,
-  body: Pick<Evidence, "promotionBar">,
+  body: Pick<Evidence, "promotionBar" | "rollbackBar">,
   asymptotic: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence[] {
   const { kind, margin, scale, worse } = metric;

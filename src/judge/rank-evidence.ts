@@ -24,7 +24,7 @@ export interface RankArms {
 export function bodyEvidence(
   { baseline, candidate }: RankArms,
   scale: "relative" | "difference",
-  bars: Pick<Evidence, "promotionBar">,
+  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence {
   const trials = Math.min(baseline.length, candidate.length);
   const exact = trials < EXACT_BELOW;
@@ -74,7 +74,6 @@ export function bodyEvidence(
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
     information: informationOf(baseline.length, candidate.length),
-    rollbackBar: null,
     ...bars,
   };
 }
@@ -88,7 +87,7 @@ export function bodyEvidence(
 export function superiorityEvidence(
   { baseline, candidate }: RankArms,
   perPoint: number,
-  bars: Pick<Evidence, "promotionBar">,
+  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
 ): Evidence {
   const trials = Math.min(baseline.length, candidate.length);
   const placed = { ...placementVariance(rankSummary(candidate, baseline)), trials };
@@ -113,7 +112,6 @@ export function superiorityEvidence(
     },
     effectiveUnits: { baseline: baseline.length, candidate: candidate.length },
     information: informationOf(baseline.length, candidate.length),
-    rollbackBar: null,
     ...bars,
   };
 }

@@ -72,12 +72,14 @@ export function unmatchedStrata(baseline: UnitsState, candidate: UnitsState): { 
   const all = baseline.values.length + candidate.values.length;
   const names = mix.names.filter((_, index) => {
     const [b, c] = [mix.baseline[index] ?? 0, mix.candidate[index] ?? 0];
-    return Math.min(b, c) < MIN_STRATUM_UNITS && b + c >= LARGE_STRATUM * all && b + c >= 4 * MIN_STRATUM_UNITS;
+    return Math.min(b, c) < HARDLY_THERE && b + c >= LARGE_STRATUM * all;
   });
   if (names.length === 0) return null;
   const { p } = mixShift(mix.candidate, mix.baseline);
   return p < UNMATCHED_ALPHA ? { names, p } : null;
 }
 
+/** A few units would have to stand for a large stratum with all their luck. */
+const HARDLY_THERE = 2 * MIN_STRATUM_UNITS;
 const LARGE_STRATUM = 0.05;
 const UNMATCHED_ALPHA = 0.001;

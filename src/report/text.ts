@@ -40,7 +40,9 @@ function partLines({ label, summary, findings, reasons }: ReportPart): string[] 
       unitsShown(finding).flatMap(({ title, units }) => [
         "",
         `${finding.metric}: ${title}`,
-        ...units.map(({ text, traceUrl }) => `  - ${oneLine(text)}${traceUrl === null ? "" : `  ${oneLine(traceUrl)}`}`),
+        ...units.map(
+          ({ text, traceUrl }) => `  - ${oneLine(text)}${traceUrl === null ? "" : `  ${oneLine(traceUrl)}`}`,
+        ),
       ]),
     ),
     "",

@@ -9,7 +9,11 @@ export interface UnitShown {
 }
 
 /** The units that drove a metric: items that the two versions answered differently, and the candidate's worst ones. */
-export function unitsShown({ flips, examples, unit }: Finding): { readonly title: string; readonly units: UnitShown[] }[] {
+export function unitsShown({
+  flips,
+  examples,
+  unit,
+}: Finding): { readonly title: string; readonly units: UnitShown[] }[] {
   const lists = [
     {
       title: `${unit}s that changed, baseline → candidate, worse ones first`,

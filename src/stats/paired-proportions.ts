@@ -42,7 +42,7 @@ const EQUAL_SLACK = 1e-9;
  * Without an event a ratio teaches nothing: p = 1. Not for items of one family that stand or fall together.
  * Source: Tango (1998), Stat. Med. 17, 891-908; exact: Hsueh, Liu & Chen (2001), Biometrics 57, 478-483, with the nuisance interval of Berger & Boos (1994),
  * JASA 89, 1012-1016; ratio: Nam & Blackwelder (2002), Stat. Med. 21, 689-699.
- * @example pairedProportionsTest({ both: 20, candidateOnly: 12, baselineOnly: 9, neither: 259 }, { difference: 0.05 }, "less").statistic // -2.33
+ * @example pairedProportionsTest({ both: 20, candidateOnly: 12, baselineOnly: 9, neither: 259 }, { difference: 0.05 }, "less").p // 0.00951693
  */
 export function pairedProportionsTest(
   counts: PairedCounts,

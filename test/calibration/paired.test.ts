@@ -64,7 +64,11 @@ const FREE = { promotionBar: null, rollbackBar: null };
 const NONE: Level = { kind: "none" };
 
 /** Pairs of an item's own level and what each version makes of it. */
-function drawPairs(random: Random, items: number, one: (item: number) => readonly [baseline: number, candidate: number]): Pairs {
+function drawPairs(
+  random: Random,
+  items: number,
+  one: (item: number) => readonly [baseline: number, candidate: number],
+): Pairs {
   const pairs = Array.from({ length: items }, () => one(standardNormal(random)));
   return {
     names: pairs.map((_, item) => `${item}`),
@@ -75,19 +79,28 @@ function drawPairs(random: Random, items: number, one: (item: number) => readonl
 
 describe("paired components: no change is called worse, and harm at the margin safe, in 5 % at most", () => {
   const scoreOf = (z: number) => Math.min(5, Math.max(1, Math.round(3.4 + z)));
-  const laws: Record<string, { yaml: string; draw: (random: Random, item: number, harm: boolean) => readonly [number, number] }> = {
+  const laws: Record<
+    string,
+    { yaml: string; draw: (random: Random, item: number, harm: boolean) => readonly [number, number] }
+  > = {
     "latency, lognormal": {
       yaml: "kind: latency, margin: 10%",
       draw: (random, item, harm) => {
         const own = Math.exp(item);
-        return [own * Math.exp(0.4 * standardNormal(random)), (harm ? 1.1 : 1) * own * Math.exp(0.4 * standardNormal(random))];
+        return [
+          own * Math.exp(0.4 * standardNormal(random)),
+          (harm ? 1.1 : 1) * own * Math.exp(0.4 * standardNormal(random)),
+        ];
       },
     },
     "cost with zeros": {
       yaml: "kind: cost, margin: 10%",
       draw: (random, item, harm) => {
         const own = item < -1 ? 0 : Math.exp(item);
-        return [own * Math.exp(0.4 * standardNormal(random)), (harm ? 1.1 : 1) * own * Math.exp(0.4 * standardNormal(random))];
+        return [
+          own * Math.exp(0.4 * standardNormal(random)),
+          (harm ? 1.1 : 1) * own * Math.exp(0.4 * standardNormal(random)),
+        ];
       },
     },
     "latency, absolute margin": {
@@ -135,8 +148,18 @@ describe("paired components: no change is called worse, and harm at the margin s
       const rates = new Map<string, { worse: number; safe: number }>();
       const times = 1000;
       shareOf(() => {
-        const equal = pairedEvidence(drawPairs(random, items, (item) => draw(random, item, false)), metric, FREE, FREE);
-        const harmed = pairedEvidence(drawPairs(random, items, (item) => draw(random, item, true)), metric, FREE, FREE);
+        const equal = pairedEvidence(
+          drawPairs(random, items, (item) => draw(random, item, false)),
+          metric,
+          FREE,
+          FREE,
+        );
+        const harmed = pairedEvidence(
+          drawPairs(random, items, (item) => draw(random, item, true)),
+          metric,
+          FREE,
+          FREE,
+        );
         const p = (one: Evidence, level: Level, towards: 1 | -1) =>
           towards === 1 ? one.above(level) : one.below(level);
         for (const [index, one] of equal.entries()) {
@@ -149,7 +172,13 @@ describe("paired components: no change is called worse, and harm at the margin s
         return false;
       }, times);
       for (const [component, { worse, safe }] of rates) {
-        report({ law: name, items, component, "worse % without change": percent(worse), "safe % at the margin": percent(safe) });
+        report({
+          law: name,
+          items,
+          component,
+          "worse % without change": percent(worse),
+          "safe % at the margin": percent(safe),
+        });
         expect(worse).toBeLessThanOrEqual(ceilingOf(0.05, times));
         expect(safe).toBeLessThanOrEqual(ceilingOf(0.05, times));
       }

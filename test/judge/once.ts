@@ -5,7 +5,10 @@ import type { Report, Run } from "../../src/model/run.ts";
 import { gather } from "./samples.ts";
 
 /** One look at everything, arms in the order of the metrics, baseline first. */
-export function judgeOnce(analysis: Analysis, ...arms: (readonly [baseline: ArmAnswer, candidate: ArmAnswer])[]): Report {
+export function judgeOnce(
+  analysis: Analysis,
+  ...arms: (readonly [baseline: ArmAnswer, candidate: ArmAnswer])[]
+): Report {
   const run: Run = {
     id: "run_1",
     analysis,

@@ -15,7 +15,12 @@ const SCORE = "kind: score, scale: [1, 5], margin: 0.25";
 const ERRORS = "kind: errors, margin: 5pp";
 const names = (n: number, prefix = "task") => Array.from({ length: n }, (_, item) => `${prefix}-${item}`);
 
-function findingOf(metric: string, baseline: readonly number[], candidate: readonly number[], units = names(baseline.length)): Finding {
+function findingOf(
+  metric: string,
+  baseline: readonly number[],
+  candidate: readonly number[],
+  units = names(baseline.length),
+): Finding {
   const report = judgeOnce(pairedAnalysis(metric), [rows(baseline, units), rows(candidate, units)]);
   const [finding] = report.findings;
   if (finding === undefined) throw new Error("there is one metric");
@@ -116,8 +121,13 @@ test("flips come with the finding, worse ones first, the largest first, at most 
 
 test("reports list the flips, and what a task is called cannot become markup", () => {
   const units = names(60).with(0, "<b>[x](y)</b>");
-  const report = judgeOnce(pairedAnalysis(ERRORS), [rows(repeat([0, 60]), units), rows(repeat([1, 30], [0, 30]), units)]);
-  expect(toText(report)).toContain("m: sessions that changed, baseline → candidate, worse ones first\n  - <b>[x](y)</b>: 0 → 1");
+  const report = judgeOnce(pairedAnalysis(ERRORS), [
+    rows(repeat([0, 60]), units),
+    rows(repeat([1, 30], [0, 30]), units),
+  ]);
+  expect(toText(report)).toContain(
+    "m: sessions that changed, baseline → candidate, worse ones first\n  - <b>[x](y)</b>: 0 → 1",
+  );
   expect(toMarkdown(report)).toContain("- \\<b\\>\\[x\\]\\(y\\)\\</b\\>: 0 → 1");
   expect(toHtml(report)).not.toContain("<b>[x]");
   expect(toHtml(report)).toContain("<li>task-1: 0 → 1</li>");
@@ -127,7 +137,8 @@ test("items of one arm only are counted and left out; more than a fifth of them 
   const values = draw(3, 100, (random) => 3 + Math.round(standardNormal(random)) * 0.5);
   const scores = values.map((value) => Math.min(5, Math.max(1, value)));
   const arms = (from: number) =>
-    judgeOnce(pairedAnalysis(SCORE), [rows(scores, names(100)), rows(scores, names(120).slice(from, from + 100))]).findings[0];
+    judgeOnce(pairedAnalysis(SCORE), [rows(scores, names(100)), rows(scores, names(120).slice(from, from + 100))])
+      .findings[0];
   expect(arms(10)?.units).toEqual({ baseline: 90, candidate: 90 });
   expect(arms(10)?.warnings).toContain(
     "10 sessions of 100 in the baseline and 10 of 100 in the candidate are not in the other arm; they are left out",
@@ -157,7 +168,10 @@ test("several rows of an item become one value first", () => {
 });
 
 test("rows without unit ids and series cannot be paired", () => {
-  const sql = analysisWith("- { name: m, source: s, kind: score, scale: [1, 5], query: { sql: select 1 as value } }", "design: paired");
+  const sql = analysisWith(
+    "- { name: m, source: s, kind: score, scale: [1, 5], query: { sql: select 1 as value } }",
+    "design: paired",
+  );
   const nameless = judgeOnce(sql, [rows(repeat([3, 40])), rows(repeat([3, 40]))]).findings[0];
   expect(nameless).toMatchObject({ finding: "invalid", reasons: [{ code: "invalid" }] });
   const at = Float64Array.from({ length: 20 }, (_, step) => 60 * step);
@@ -166,7 +180,11 @@ test("rows without unit ids and series cannot be paired", () => {
 });
 
 test.each([
-  ["design: paired\n  plan: { mode: scheduled }", "{ value: v, unit: u }", /spec\.design is paired, which is judged in one look; the mode is scheduled/],
+  [
+    "design: paired\n  plan: { mode: scheduled }",
+    "{ value: v, unit: u }",
+    /spec\.design is paired, which is judged in one look; the mode is scheduled/,
+  ],
   ["design: paired", "{ value: v }", /query\.unit is missing: design: paired finds the same item in both arms/],
   ["design: paired", "{ series: x }", /query gives series, but design: paired compares unit with unit/],
   ["design: paired", "{ value: v, unit: u, gold: g }", /query\.gold does not go with design: paired/],

@@ -37,7 +37,9 @@ function samplesOf(rows: readonly Row[], timed = false): SampleRows {
     stratumNames: [],
     ...("instrument" in first ? { instruments: named("instrument") } : {}),
     ...("gold" in first ? { gold: Float64Array.from(rows, ({ gold }) => gold ?? Number.NaN) } : {}),
-    ...("covariate" in first ? { covariates: Float64Array.from(rows, ({ covariate }) => covariate ?? Number.NaN) } : {}),
+    ...("covariate" in first
+      ? { covariates: Float64Array.from(rows, ({ covariate }) => covariate ?? Number.NaN) }
+      : {}),
     ...("traceUrl" in first ? { traceUrls: named("traceUrl") } : {}),
   };
 }
@@ -73,7 +75,11 @@ describe("the instrument", () => {
       "kind: score, scale: [1, 5], margin: 0.25, query: { value: v, at: t, instrument: i }",
       "plan: { mode: scheduled, duration: 60m, every: 10m, settle: 0s }",
     );
-    const arm = (seed: number): Samples => samplesOf(scored(seed, 120, (row) => (row < 70 ? "judge-1" : "judge-2")), true);
+    const arm = (seed: number): Samples =>
+      samplesOf(
+        scored(seed, 120, (row) => (row < 70 ? "judge-1" : "judge-2")),
+        true,
+      );
     const looks = await play(analysis, [{ baseline: arm(1), candidate: arm(9) }], { throughRecord: true });
     // The second judge scores from minute 35 on.
     const said = looks.map(({ report }) => report.findings[0]?.reasons[0]?.code === "instrument_changed");
@@ -131,6 +137,20 @@ describe("gold labels", () => {
     );
   });
 
+  test("labelled scores are still found among all when those are rounded to stay small", async () => {
+    const analysis = analysisOf(
+      "kind: score, scale: [1, 5], margin: 0.25, query: { value: v, at: t, gold: g }",
+      "plan: { mode: scheduled, duration: 60m, every: 10m, settle: 0s }",
+    );
+    const arm = (seed: number): Samples => {
+      const samples = samplesOf(judged(seed, 9000, 90));
+      return { ...samples, at: samples.values.map((_, row) => START_SECONDS + 0.4 * row) };
+    };
+    const looks = await play(analysis, [{ baseline: arm(1), candidate: arm(2) }], { throughRecord: true });
+    expect(looks.at(-1)?.report.findings[0]?.components[0]?.method).toMatch(/gold labels/);
+    expect(looks.at(-1)?.report.findings[0]?.warnings[0]).toMatch(/on 200 items$/);
+  });
+
   test("a judge that favours the candidate is found out: its ranks are left out and the corrected mean decides", () => {
     // People see a drop of 0.6, the judge none.
     const [b, c] = [judged(1, 900, 3), judged(2, 900, 3, { favour: 0.6, shift: -0.6 })];
@@ -146,7 +166,8 @@ describe("gold labels", () => {
   });
 
   test("a judge that was right on every label may be wrong on the next", () => {
-    const perfect = (): Row[] => Array.from({ length: 400 }, (_, row) => ({ value: 4, gold: row < 30 ? 4 : undefined }));
+    const perfect = (): Row[] =>
+      Array.from({ length: 400 }, (_, row) => ({ value: 4, gold: row < 30 ? 4 : undefined }));
     const [finding] = judgeOnce(analysisOf(SCORE), [rowsOf(perfect()), rowsOf(perfect())]).findings;
     expect(finding?.components.find(({ component }) => component === "mean")?.safe).toBe(false);
   });
@@ -190,7 +211,9 @@ describe("gold labels", () => {
       /query\.gold is missing: calibration is required/,
     );
     expect(() => load("kind: cost, query: { value: v, gold: g }")).toThrow(/query\.gold is for score metrics/);
-    expect(() => load("kind: cost, query: { series: x, gold: g }")).toThrow(/holds gold, which does not go with series/);
+    expect(() => load("kind: cost, query: { series: x, gold: g }")).toThrow(
+      /holds gold, which does not go with series/,
+    );
   });
 });
 
@@ -220,7 +243,7 @@ describe("a covariate", () => {
   });
 
   test("makes a margin provable that the plain mean cannot prove, and keeps Fieller's form for ratios", () => {
-    const [b, c] = [drawn(1, 300, 1), drawn(7, 300, 1)];
+    const [b, c] = [drawn(51, 120, 1), drawn(52, 120, 1)];
     const metric = `${COST}, margin: 10%`;
     const plain = judgeOnce(analysisOf(metric), [
       rowsOf(b.map(({ value }) => ({ value }))),
@@ -269,7 +292,7 @@ describe("trace links", () => {
   test("a metric that is not worse lists none, and what is no page is no link", () => {
     expect(judgeOnce(analysisOf(LATENCY), [rowsOf(arm(1, "b")), rowsOf(arm(1, "c"))]).findings[0]?.examples).toBeNull();
     const hostile = arm(1.5, "c").map((row) => ({ ...row, traceUrl: "javascript:alert(1)" }));
-    expect(toHtml(judgeOnce(analysisOf(LATENCY), [rowsOf(arm(1, "b")), rowsOf(hostile)]))).not.toContain("href=\"java");
+    expect(toHtml(judgeOnce(analysisOf(LATENCY), [rowsOf(arm(1, "b")), rowsOf(hostile)]))).not.toContain('href="java');
   });
 
   test("the worst of all looks are kept, whatever look they came at", async () => {
@@ -286,9 +309,13 @@ describe("trace links", () => {
         })),
         true,
       );
-    const looks = await play(analysis, [{ baseline: rows("b", () => false), candidate: rows("c", (row) => row % 3 === 0) }], {
-      throughRecord: true,
-    });
+    const looks = await play(
+      analysis,
+      [{ baseline: rows("b", () => false), candidate: rows("c", (row) => row % 3 === 0) }],
+      {
+        throughRecord: true,
+      },
+    );
     const worst = looks.find(({ report }) => report.findings[0]?.finding === "worse");
     const units = worst?.report.findings[0]?.examples?.map(({ unit }) => unit);
     expect(units).toHaveLength(5);

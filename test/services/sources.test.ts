@@ -48,6 +48,24 @@ describe.skipIf(postgresUrl === null)("a Postgres source", () => {
     expect(samples.at?.[0]).toBe(Date.parse("2026-11-19T08:00:00Z") / 1000);
   });
 
+  test("columns beside the value are kept by row; a name that Postgres folded is known", async () => {
+    const { samples } = await fetchSql(
+      "select 4 as value, 'j1' as instrument, null::int as gold, 0.5 as covariate, 'https://t/1' as traceUrl union all select 3, 'j1', 2, 0.25, 'https://t/2' order by 1 desc",
+      {},
+      { ...HOUR, kind: "score" },
+    );
+    expect(samples).toMatchObject({
+      values: Float64Array.of(4, 3),
+      instruments: { names: ["j1"] },
+      gold: Float64Array.of(Number.NaN, 2),
+      covariates: Float64Array.of(0.5, 0.25),
+      traceUrls: { names: ["https://t/1", "https://t/2"] },
+    });
+    await expect(fetchSql("select 1 as events, 2 as exposure, 3 as gold")).rejects.toMatchObject({
+      message: expect.stringMatching(/returns gold beside events and exposure/),
+    });
+  });
+
   test("events and exposure become counts", async () => {
     const { samples } = await fetchSql(
       "select sum(failed) as events, count(*) as exposure, date_trunc('minute', started_at) as at from agent_sessions where agent_version = :version group by 3 order by 3",

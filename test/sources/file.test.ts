@@ -50,6 +50,21 @@ test("CSV columns become samples with unit, time and stratum", async () => {
   });
 });
 
+test("columns beside the value are kept by row: instrument, gold label, covariate, trace link", async () => {
+  const csv = "v,judge,human,before,trace\n4,j1,5,0.5,https://t/1\n3,j1,,0.25,\n2,,1,0,https://t/3\n1,j1,bad,1,x\n";
+  const query = "{ value: v, instrument: judge, gold: human, covariate: before, traceUrl: trace }";
+  const { samples, faults } = await fetchFrom({ "v2.csv": csv }, query, { ...ALL, kind: "score" });
+  expect(samples).toMatchObject({
+    values: Float64Array.of(4, 3, 2),
+    instruments: { codes: Int32Array.of(0, 0, 1), names: ["j1", ""] },
+    gold: Float64Array.of(5, Number.NaN, 1),
+    covariates: Float64Array.of(0.5, 0.25, 0),
+    traceUrls: { codes: Int32Array.of(0, 1, 2), names: ["https://t/1", "", "https://t/3"] },
+  });
+  // A label that is no number makes its row unusable: it is neither a label nor none.
+  expect(faults).toEqual([{ kind: "not_a_number", count: 1, example: '"bad"' }]);
+});
+
 test("NDJSON values become samples, booleans count as one and zero", async () => {
   const { samples, faults } = await fetchFrom(
     { "v2.ndjson": '{"v":1}\n\n{"v":true}\n{"v":"2.5"}\n{"v":null}\n{"other":1}\n{"v":1e999}\n' },

@@ -9,7 +9,7 @@ export function ask(
 ): SourceRequest {
   const { kind = "latency", ...rest } = options;
   const limit = query.includes("instant") ? ', limit: { value: { max: "1 x", check: point } }, measurementUnit: x' : "";
-  const text = `apiVersion: touchstone/v1\nkind: Analysis\nmetadata: { name: t }\nspec:\n  metrics:\n  - { name: m, kind: ${query.includes("instant") ? "gauge" : kind}, source: s, query: ${query}${limit} }\n`;
+  const text = `apiVersion: touchstone/v1\nkind: Analysis\nmetadata: { name: t }\nspec:\n  metrics:\n  - { name: m, kind: ${query.includes("instant") ? "gauge" : kind}, source: s, query: ${query}${limit}${kind === "score" ? ", scale: [0, 10]" : ""} }\n`;
   const [metric] = readAnalysis(text, "the test").analysis.metrics as [Metric];
   return {
     metric,

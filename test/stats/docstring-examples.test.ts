@@ -28,6 +28,7 @@ import { mcNemar } from "../../src/stats/mcnemar.ts";
 import { mixShift, numericMixShift } from "../../src/stats/mix-shift.ts";
 import { moments } from "../../src/stats/moments.ts";
 import { newcombeInterval, newcombePairedInterval } from "../../src/stats/newcombe.ts";
+import { pairedProportionsTest } from "../../src/stats/paired-proportions.ts";
 import { pairByStep } from "../../src/stats/pair-by-step.ts";
 import { populationStability } from "../../src/stats/population-stability.ts";
 import { positionBias } from "../../src/stats/position-bias.ts";
@@ -449,6 +450,13 @@ const examples: readonly [file: string, text: string, value: number | boolean, p
     "bestRepeats({ judge: 0.5, item: 1 }, { item: 8, score: 1 })",
     bestRepeats({ judge: 0.5, item: 1 }, { item: 8, score: 1 }),
     "2",
+  ],
+  [
+    "paired-proportions.ts",
+    'pairedProportionsTest({ both: 20, candidateOnly: 12, baselineOnly: 9, neither: 259 }, { difference: 0.05 }, "less").p',
+    pairedProportionsTest({ both: 20, candidateOnly: 12, baselineOnly: 9, neither: 259 }, { difference: 0.05 }, "less")
+      .p,
+    "0.00951693",
   ],
   ["hall-transform.ts", "hallTransform(-2, 0.3)", hallTransform(-2, 0.3), "-1.57667"],
   ["hall-transform.ts", "hallInverse(hallTransform(-2, 0.3), 0.3)", hallInverse(hallTransform(-2, 0.3), 0.3), "-2"],

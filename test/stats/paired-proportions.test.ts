@@ -46,14 +46,21 @@ test("no event at all teaches nothing about a ratio", () => {
 test("exchanging the arms mirrors the border", () => {
   const count = fc.integer({ min: 0, max: 30 });
   fc.assert(
-    fc.property(count, count, count, count, fc.double({ min: -0.4, max: 0.4, noNaN: true }), (a, b, c, d, difference) => {
-      const counts = { both: a, candidateOnly: b, baselineOnly: c, neither: d + 1 };
-      const mirrored = { ...counts, candidateOnly: c, baselineOnly: b };
-      const one = pairedProportionsTest(counts, { difference }, "less");
-      const other = pairedProportionsTest(mirrored, { difference: -difference }, "greater");
-      expect(Math.abs(other.p - one.p)).toBeLessThan(1e-9);
-      expect(Math.abs(one.statistic + other.statistic)).toBeLessThan(1e-9);
-    }),
+    fc.property(
+      count,
+      count,
+      count,
+      count,
+      fc.double({ min: -0.4, max: 0.4, noNaN: true }),
+      (a, b, c, d, difference) => {
+        const counts = { both: a, candidateOnly: b, baselineOnly: c, neither: d + 1 };
+        const mirrored = { ...counts, candidateOnly: c, baselineOnly: b };
+        const one = pairedProportionsTest(counts, { difference }, "less");
+        const other = pairedProportionsTest(mirrored, { difference: -difference }, "greater");
+        expect(Math.abs(other.p - one.p)).toBeLessThan(1e-9);
+        expect(Math.abs(one.statistic + other.statistic)).toBeLessThan(1e-9);
+      },
+    ),
     { seed: 1, numRuns: 200 },
   );
 });
