@@ -23,7 +23,7 @@ export interface Pairs {
 
 type Bars = Pick<Evidence, "promotionBar" | "rollbackBar">;
 
-/** Up to this many pairs a signed-rank test follows the exact law; beyond, its normal form errs by less than a tenth of p and to the safe side. */
+/** Up to this many pairs a signed-rank test follows the exact law; beyond, its normal form is right to 4 % of p down to 0.005 and too large further out (18 % at 0.0003, 101 pairs). */
 const EXACT_PAIRS = 100;
 
 /** The evidence of every component that pairs can carry; a tail is a property of two whole distributions, and is left out. */
