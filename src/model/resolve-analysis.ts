@@ -118,6 +118,16 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
     issues.push({ pointer: "/spec/judge", detail: `is kayenta, which looks once, and plan.mode is ${plan.mode}` });
   if (spec.kayenta !== undefined && spec.judge !== "kayenta")
     issues.push({ pointer: "/spec/kayenta", detail: "is for judge: kayenta" });
+  if (plan.mode === "scheduled" && stepSeconds >= 1) {
+    const steps = Math.floor((durationOfWindow - warmupSeconds) / stepSeconds);
+    const needed = plan.minSteps ?? 9;
+    const byStep = metrics.filter(({ query }) => ["series", "histogram"].includes(queryForm(query)));
+    if (byStep.length > 0 && steps < needed)
+      issues.push({
+        pointer: "/spec/plan/duration",
+        detail: `holds ${steps} steps, and ${byStep.map(({ name }) => name).join(", ")} could never be judged with fewer than ${needed}`,
+      });
+  }
   const policy = spec.policy ?? "any";
   const superiority = spec.superiority ?? [];
   for (const [index, name] of superiority.entries()) {

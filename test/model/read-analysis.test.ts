@@ -107,6 +107,11 @@ test("a plan that cannot be followed is refused by name", () => {
   expect(planFault("{ mode: scheduled, duration: 10m, every: 20m }")).toEqual([
     "/spec/plan/every is longer than the duration without its warm-up, so that no look would come (line 5)",
   ]);
+  expect(
+    faultsOf(
+      withMetric("{ name: cpu, kind: gauge, source: s, query: { series: x } }", "plan: { mode: scheduled, duration: 5m }"),
+    ),
+  ).toEqual(["/spec/plan/duration holds 5 steps, and cpu could never be judged with fewer than 9 (line 5)"]);
   expect(planFault("{ mode: scheduled, duration: 10m, followUp: 10m }")).toEqual([
     "/spec/plan/followUp is as long as the duration, so that no unit would ever be counted (line 5)",
   ]);
