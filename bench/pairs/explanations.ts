@@ -1,5 +1,5 @@
 const FOUR_STEPS =
-  "The faulty window holds only four steps of five minutes, too few for the judge's floors, though all four means lie above all 47 of the baseline (an exact p of 4e-6).";
+  "Reversed, the candidate is a window of four steps: enough to prove harm exactly (all four lie above all 47, p = 4e-6), too few for a promotion, which asks for 30.";
 
 /** Why the judge says otherwise than the data's authors, by pair. Each sentence is about the data and the rule of the analysis, and was checked against the rows. */
 export const EXPLANATIONS: Readonly<Record<string, string>> = {
@@ -7,8 +7,6 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
     "Published is the mean, which falls by 1.8 points and rests on a few prompts; prompt against prompt the concise answers score lower far more often (superiority 0.40), beyond the margin of 0.05. That they are 46 % shorter does not weigh, since length is advisory; reversed, only that advisory length speaks against promoting.",
   "AE2-07":
     "The conflict is with the length-controlled win rate (9.87 to 7.97), which is not in the files; the raw scores rise by mean and by rank, and the answers, 44 % longer, are an advisory metric.",
-  "AE2-08":
-    "Reversed, the judge sees the mean score fall from 0.769 to 0.705 while the ranks rise; nothing in the scores tells it that the higher mean was an attack.",
   "AE1-01":
     "Reversed, the mean falls by 4.8 points, just short of the guard of 5 (5 % of the scale), so that a proven fall does not yet roll back.",
   "AE1-02":
@@ -47,12 +45,6 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
     "Reversed, errors fall from 87 % to none, but only 20 requests of the baseline have a latency, fewer than the 30 needed to promote.",
   "LP-06":
     "Reversed, errors vanish and requests end in half the time, but the first token takes 0.52 instead of 0.39 s: a required metric is worse.",
-  "VN-01":
-    "35 against 16 of 536 runs lie beyond the pooled 95th percentile, 8.404 ms, and the slowest of all takes 8.58 ms, 3 % above the median: the tail counts without asking how far. A false alarm.",
-  "VN-02":
-    "Reversed, 40 of 539 against 13 of 536 runs lie beyond the pooled 95th percentile, 8.369 ms, 1.4 % above the median: the tail counts without asking how far. A false alarm.",
-  "VN-03":
-    "The latency rises by 2.7 %, within the margin, but for that 30 of 102 against 1 of 532 runs lie beyond the pooled 95th percentile: the tail counts without asking how far. A false alarm.",
   "PS-01": FOUR_STEPS,
   "PS-03": FOUR_STEPS,
   "PS-04": FOUR_STEPS,
@@ -60,23 +52,11 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   "PS-06": FOUR_STEPS,
   "PS-10": FOUR_STEPS,
   "PS-11": FOUR_STEPS,
-  "PS-AA1":
-    "Body (+0.9 %) and mean are proven within 5 %, but a tail of 15 against 14 of 295 steps is too small to be proven within a quarter.",
-  "PS-AA2":
-    "The two windows lie five months apart, and the later one is slower by 15 %: the change is real, the blame is not, and nothing in two files but their times says so.",
   "NB02-C": "CPU rises by 4.2 % from Thursday to the weekend; that is neither beyond 5 % nor proven within it.",
-  "NB05-C":
-    "The load of this machine moves in plateaus of half a day and more (42 %, 3 %, then 34 %): steps that resemble their neighbours are counted as independent ones.",
   "NB06-C": "Equal means, but spikes up to 17 times the mean leave an interval of ±11 %, wider than the margin of 5 %.",
   "NB07-C": "Spikes up to 12 times the mean leave +3.6 % uncertain by ±8 %, wider than the margin of 5 %.",
   "NB08-C":
     "Sunday and Monday against Tuesday and Wednesday: the load balancer does serve 26 % more requests; a series against its own past shows the calendar, and whether that is harm nobody has said.",
-  "NB09-C":
-    "The mean is proven within 5 %, but 18 % of the values have moved across 6.22, a drift in shape that blocks promotion.",
   "NB10-C": "A deviation of 1.5 times the mean leaves −1.7 % uncertain by ±17 %, wider than the margin of 5 %.",
   "NB12-C": "48 hours with a strong daily cycle leave −5 % uncertain by ±18 %, wider than the margin of 5 %.",
-  "NB13-C":
-    "The price falls by 12 % from a weekend to the days after it, within a daily cycle: hours that resemble their neighbours are counted as independent ones.",
-  "NB14-C":
-    "Runs of zeros, most in the last hours of the second window (42 of 151 steps against 21 of 166), lower the mean by 19 %: steps that resemble their neighbours are counted as independent ones.",
 };

@@ -88,7 +88,10 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
       const { id, analysis } = before.run;
       if (before.dueAt === null) throw new TouchstoneError("conflict", `run ${id} is ${before.status} and stays so`);
       if (analysis.plan.mode === "once")
-        throw new TouchstoneError("conflict", `run ${id} looks once, at ${before.dueAt}; there is nothing to finish early`);
+        throw new TouchstoneError(
+          "conflict",
+          `run ${id} looks once, at ${before.dueAt}; there is nothing to finish early`,
+        );
       const after = await store.finishRun(PROJECT, id, analysis.plan.settleSeconds);
       if (after === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
       response.json(toRunView(after));

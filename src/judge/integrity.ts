@@ -139,7 +139,7 @@ export function metricDoubts({ metric, baseline, candidate }: MetricArms): Reaso
     const own = new Set(baseline.at);
     const common = candidate.at.filter((at) => own.has(at)).length;
     const most = Math.max(baseline.at.length, candidate.at.length);
-    if (common < PARTIAL_SHARE * most && metric.query.instant === undefined)
+    if (common < PARTIAL_SHARE * most && overlap(baseline.at, candidate.at) && metric.query.instant === undefined)
       doubts.push({
         code: "partial",
         metric: metric.name,
@@ -231,6 +231,16 @@ function apartOf(metric: Metric, baseline: ArmState, candidate: ArmState): Reaso
     metric: metric.name,
     text: `${metric.name}: the arms were measured ${formatCount(Math.round(gap / 3600), "hour")} apart, which is longer than either of them`,
   };
+}
+
+/** Whether the arms were measured at the same time: only then does a step of one miss its partner. */
+function overlap(a: Float64Array, b: Float64Array): boolean {
+  const [one, other] = [spanOf(a), spanOf(b)];
+  if (one === null || other === null) return false;
+  return (
+    Math.min(one.to, other.to) - Math.max(one.from, other.from) >
+    0.5 * Math.min(one.to - one.from, other.to - other.from)
+  );
 }
 
 function spanOf(at: Float64Array): { from: number; to: number } | null {
