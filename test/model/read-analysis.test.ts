@@ -109,7 +109,10 @@ test("a plan that cannot be followed is refused by name", () => {
   ]);
   expect(
     faultsOf(
-      withMetric("{ name: cpu, kind: gauge, source: s, query: { series: x } }", "plan: { mode: scheduled, duration: 5m }"),
+      withMetric(
+        "{ name: cpu, kind: gauge, source: s, query: { series: x } }",
+        "plan: { mode: scheduled, duration: 5m }",
+      ),
     ),
   ).toEqual(["/spec/plan/duration holds 5 steps, and cpu could never be judged with fewer than 9 (line 5)"]);
   expect(planFault("{ mode: scheduled, duration: 10m, followUp: 10m }")).toEqual([

@@ -23,7 +23,9 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
     const other = await createDatabase(serverUrl ?? "");
     const open = () => createPostgresSql({ connectionString: other.url, poolSize: 2, onError: ignore });
     const [a, b] = [open(), open()];
-    await expect(checkSchema(a)).rejects.toThrow(new RegExp(`schema version 0, this program needs ${SCHEMA_VERSION}; run: touchstone migrate`));
+    await expect(checkSchema(a)).rejects.toThrow(
+      new RegExp(`schema version 0, this program needs ${SCHEMA_VERSION}; run: touchstone migrate`),
+    );
     const taken = await Promise.all([migrate(a), migrate(b)]);
     expect(taken.map((steps) => steps.length).toSorted((x, y) => x - y)).toEqual([0, SCHEMA_VERSION]);
     await checkSchema(b);
