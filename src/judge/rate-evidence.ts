@@ -40,7 +40,7 @@ export function rateEvidence(
   const small = candidate.trials * baseline.trials <= BOSCHLOO_MAX_CELLS;
   const shownMargin = marginAt(margin, shares.baseline);
   const exactness = few && independent;
-  const options = { dispersion, df, statistic: "likelihood" } as const;
+  const options = { dispersion, df, statistic: "mean" } as const;
 
   const testNone = (alternative: "greater" | "less"): number => {
     if (!independent || !few) return proportionMarginTest(candidate, baseline, margin, 0, alternative, options).p;
@@ -69,10 +69,10 @@ export function rateEvidence(
   return {
     component: "rate",
     method: exactness
-      ? "Boschloo's exact test or Fisher's mid-p; likelihood ratio against the margin, exact where few events"
+      ? "Boschloo's exact test or Fisher's mid-p; score and likelihood against the margin, exact where few events"
       : dispersion > 1
-        ? "likelihood ratio with the variance between steps"
-        : "likelihood ratio",
+        ? "mean of score and likelihood roots, with the variance between steps"
+        : "mean of score and likelihood roots",
     scale: "fraction",
     estimate: shares.candidate - shares.baseline,
     place: (level) => (level.kind === "none" ? 0 : level.direction * marginAt(level.tolerance, shares.baseline)),
