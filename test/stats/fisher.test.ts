@@ -66,3 +66,17 @@ describe("fisherExact", () => {
     expect(() => fisherExact({ events: 0, trials: 0 }, { events: 0, trials: 1 })).toThrow(/candidate.trials is 0/);
   });
 });
+
+test("the mid-p counts the observed table half", () => {
+  const [candidate, baseline] = [
+    { events: 8, trials: 10 },
+    { events: 1, trials: 6 },
+  ];
+  // Of the C(16, 9) tables with 9 events, C(10, 8) C(6, 1) = 270 are as observed and C(10, 9) = 10 lie beyond.
+  const [observed, beyond, all] = [270, 10, 11440];
+  expect(fisherExact(candidate, baseline, { alternative: "greater" }).p).toBeCloseTo((observed + beyond) / all, 12);
+  expect(fisherExact(candidate, baseline, { alternative: "greater", midP: true }).p).toBeCloseTo(
+    (observed / 2 + beyond) / all,
+    12,
+  );
+});

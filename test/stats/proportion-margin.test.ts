@@ -1,5 +1,6 @@
+import { binomialPmf } from "../../src/stats/distributions/binomial.ts";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { marginAt, proportionMarginInterval, proportionMarginTest } from "../../src/stats/proportion-margin.ts";
 import { proportionRatioInterval, proportionRatioTest } from "../../src/stats/proportion-ratio.ts";
 import { twoProportionsInterval, twoProportionsTest } from "../../src/stats/two-proportions.ts";
@@ -143,4 +144,45 @@ test("bad input is named", () => {
   expect(() =>
     proportionMarginTest({ events: 3, trials: 2 }, one, { absolute: 0.1, relative: null }, 1, "less"),
   ).toThrow(RangeError);
+});
+
+describe("the roots of score and likelihood", () => {
+  const margin = { absolute: 0.02, relative: null };
+
+  test("the likelihood root is twice the likelihood lost on the border, found by a fine grid", () => {
+    const [candidate, baseline] = [
+      { events: 3, trials: 125 },
+      { events: 11, trials: 400 },
+    ];
+    const likelihood = (p: number, q: number) =>
+      11 * Math.log(p) + 389 * Math.log1p(-p) + 3 * Math.log(q) + 122 * Math.log1p(-q);
+    let best = -Infinity;
+    for (let p = 1e-5; p < 0.2; p += 1e-5) best = Math.max(best, likelihood(p, p + 0.02));
+    const lost = likelihood(11 / 400, 3 / 125) - best;
+    const { statistic } = proportionMarginTest(candidate, baseline, margin, 1, "less", { statistic: "likelihood" });
+    expect(statistic).toBeCloseTo(-Math.sqrt(2 * lost), 6);
+    const score = proportionMarginTest(candidate, baseline, margin, 1, "less").statistic;
+    const mean = proportionMarginTest(candidate, baseline, margin, 1, "less", { statistic: "mean" }).statistic;
+    expect(mean).toBeCloseTo((score + statistic) / 2, 12);
+  });
+
+  test("their mean keeps 1 % and 0.1 % in unequal arms with rare events, by enumeration", () => {
+    const sizes = { candidate: 125, baseline: 400 };
+    const [q, p] = [0.04, 0.02];
+    const rejected = { one: 0, tenth: 0 };
+    for (let c = 0; c <= 25; c++)
+      for (let b = 0; b <= 30; b++) {
+        const arms = [
+          { events: c, trials: sizes.candidate },
+          { events: b, trials: sizes.baseline },
+        ] as const;
+        const value = proportionMarginTest(...arms, margin, 1, "less", { statistic: "mean" }).p;
+        const chance = binomialPmf(c, sizes.candidate, q) * binomialPmf(b, sizes.baseline, p);
+        if (value <= 0.01) rejected.one += chance;
+        if (value <= 0.001) rejected.tenth += chance;
+      }
+    expect(rejected.one).toBeLessThan(0.01);
+    expect(rejected.one).toBeGreaterThan(0.006);
+    expect(rejected.tenth).toBeLessThan(0.001);
+  });
 });
