@@ -3,7 +3,7 @@ import type { ArmState, CountsState, HistogramState, SeriesState, UnitsState } f
 import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../model/samples.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
 import { sortSample } from "../stats/sort-sample.ts";
-import { addMarks, hashOf, NO_MARKS } from "./marks.ts";
+import { addMarks, NO_MARKS, shortHashOf } from "./marks.ts";
 import { joinColumns, unitColumns } from "./unit-columns.ts";
 import { enteringUnits, type EntrySlice } from "./units.ts";
 
@@ -59,7 +59,7 @@ function toState(
   const tally = { invalid: unusable.reduce((sum, { count }) => sum + count, 0), faults: [...unusable] };
   switch (samples.shape) {
     case "samples": {
-      const hashes = known === null || samples.units === null ? null : samples.unitNames.map(hashOf);
+      const hashes = known === null || samples.units === null ? null : samples.unitNames.map(shortHashOf);
       const isKnown = (index: number) => hashes !== null && known?.has(hashes[index] ?? 0) === true;
       const entering = enteringUnits(samples, perUnit, slice, isKnown);
       const { names, strata } = entering;

@@ -36,7 +36,7 @@ export function crossings(a: Marks, b: Marks): { readonly both: number; readonly
 }
 
 /** 53 bits of two FNV-1a hashes (Fowler, Noll & Vo), as a whole number. */
-export function hashOf(text: string): number {
+function hashOf(text: string): number {
   let low = 0x811c9dc5;
   let high = 0x01000193;
   for (let i = 0; i < text.length; i++) {
@@ -45,4 +45,9 @@ export function hashOf(text: string): number {
     high = Math.imul(high ^ code, 0x85ebca6b) ^ (high >>> 13);
   }
   return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
+
+/** 32 bits of it: of 20,000 remembered units one in 200,000 newcomers is taken for an old one. */
+export function shortHashOf(text: string): number {
+  return hashOf(text) % 2 ** 32;
 }

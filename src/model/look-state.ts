@@ -141,7 +141,13 @@ export function readStoredState(text: string): LookState {
   return state as LookState;
 }
 
-type Packed = { readonly f64: string } | { readonly f64: string; readonly times: string };
+/** Numbers in the fewest bytes that hold them exactly: `u32`, `f32` or `f64` as base64; `times` when equal ones follow each other. */
+interface Packed {
+  readonly packed: "u32" | "f32" | "f64";
+  readonly bytes: string;
+  /** Unpacked already when the outer one is read: JSON is read from the inside. */
+  readonly times?: Packed | Float64Array;
+}
 
 function pack(values: Float64Array): Packed {
   const distinct: number[] = [];
@@ -154,34 +160,40 @@ function pack(values: Float64Array): Packed {
       times.push(1);
     }
   }
-  if (distinct.length > 0.6 * values.length) return { f64: toBase64(values) };
-  return { f64: toBase64(Float64Array.from(distinct)), times: toBase64(Float64Array.from(times)) };
+  if (distinct.length > 0.6 * values.length) return packPlain(values);
+  return { ...packPlain(Float64Array.from(distinct)), times: packPlain(Float64Array.from(times)) };
 }
 
-function unpack(packed: Packed): Float64Array {
-  const values = fromBase64(packed.f64);
-  if (!("times" in packed)) return values;
-  const times = fromBase64(packed.times);
-  const all = new Float64Array(times.reduce((sum, count) => sum + count, 0));
+function packPlain(values: Float64Array): Packed {
+  if (values.every((value) => value >>> 0 === value && !Object.is(value, -0)))
+    return { packed: "u32", bytes: toBase64(Uint32Array.from(values)) };
+  if (values.every((value) => Math.fround(value) === value))
+    return { packed: "f32", bytes: toBase64(Float32Array.from(values)) };
+  return { packed: "f64", bytes: toBase64(values) };
+}
+
+function unpack({ packed, bytes, times }: Packed): Float64Array {
+  const raw = Buffer.from(bytes, "base64");
+  // A copy begins at a multiple of eight, which a piece of a shared buffer need not.
+  const { buffer } = Uint8Array.from(raw);
+  const values = Float64Array.from(
+    packed === "u32" ? new Uint32Array(buffer) : packed === "f32" ? new Float32Array(buffer) : new Float64Array(buffer),
+  );
+  if (times === undefined) return values;
+  const counts = times instanceof Float64Array ? times : unpack(times);
+  const all = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
   let place = 0;
   for (let i = 0; i < values.length; i++) {
-    all.fill(values[i] ?? 0, place, place + (times[i] ?? 0));
-    place += times[i] ?? 0;
+    all.fill(values[i] ?? 0, place, place + (counts[i] ?? 0));
+    place += counts[i] ?? 0;
   }
   return all;
 }
 
 function isPacked(value: unknown): value is Packed {
-  return typeof value === "object" && value !== null && typeof (value as { f64?: unknown }).f64 === "string";
+  return typeof value === "object" && value !== null && typeof (value as { packed?: unknown }).packed === "string";
 }
 
-function toBase64(values: Float64Array): string {
-  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
-}
-
-function fromBase64(text: string): Float64Array {
-  const bytes = Buffer.from(text, "base64");
-  const values = new Float64Array(bytes.length / 8);
-  new Uint8Array(values.buffer).set(bytes);
-  return values;
+function toBase64({ buffer, byteOffset, byteLength }: Float64Array | Float32Array | Uint32Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 }
