@@ -8,6 +8,7 @@ import type { LookState } from "./model/look-state.ts";
 import { judgeRunByKayenta } from "./kayenta/judge-run.ts";
 import { queryForm } from "./model/query.ts";
 import type { Run, Window } from "./model/run.ts";
+import { canonicalJson } from "./model/canonical.ts";
 import { toInstant, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
@@ -62,7 +63,8 @@ function askOnce(sources: Sources): Sources {
       {
         ...source,
         fetch(request, signal) {
-          const key = JSON.stringify([name, request.metric.name, request.version.label, request.window]);
+          // The whole version: two arms may share a label and differ in another.
+          const key = canonicalJson([name, request.metric.name, request.version, request.args, request.window]);
           const answer = asked.get(key) ?? source.fetch(request, signal);
           asked.set(key, answer);
           return answer;

@@ -10,6 +10,12 @@ import { SourcesDocument } from "./model/source.ts";
 import { readRecordings, replaySources, wireFiles, wireSources } from "./wire-sources.ts";
 import { migrateRecord, startTouchstone } from "./wire.ts";
 
+// Whoever reads may close the pipe early (`| head`); that is no fault, and must not change the exit code, which may be a verdict.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+
 const stdout = (text: string) => void process.stdout.write(text);
 const stderr = (text: string) => void process.stderr.write(text);
 

@@ -147,6 +147,37 @@ test("a rainbow run gives each candidate its verdict, its own the worst of them,
   expect(page.text).toContain("v3: promote");
 });
 
+test("two arms that share a label would share a verdict: they are refused", async () => {
+  const track = (name: string) => ({ label: "v1", labels: { track: name } });
+  const refused = await street.ask("POST", "/v1/runs", {
+    analysis: "batch-eval",
+    baseline: track("stable"),
+    candidate: track("canary"),
+  });
+  expect(refused.status).toBe(422);
+  expect(refused.body.issues).toEqual([{ pointer: "/candidate/label", detail: "is the baseline's label, v1" }]);
+});
+
+test("times that no run could have are refused by name", async () => {
+  const fault = async (plan: object) =>
+    (await street.ask("POST", "/v1/runs", { analysis: analysis(plan), ...arms("v3") })).body.issues;
+  expect(await fault({ mode: "scheduled", duration: "99999999999h" })).toEqual([
+    { pointer: "/analysis/spec/plan/duration", detail: "must be at most 3650d" },
+  ]);
+  const late = await street.ask("POST", "/v1/runs", {
+    analysis: "batch-eval",
+    ...arms("v3"),
+    window: { start: "2026-01-01T00:00:00Z", end: "9999-12-31T23:59:59Z" },
+  });
+  expect(late.body.issues).toEqual([{ pointer: "/window/end", detail: "must lie before the year 3000" }]);
+  for (const wait of ["abc", "30", "1h"]) {
+    const answer = await street.ask("GET", `/v1/runs/run_x?wait=${wait}`);
+    expect([wait, answer.status, answer.body.issues?.[0]?.pointer]).toEqual([wait, 400, "/wait"]);
+  }
+  for (const path of ["/v1/runs/a%00b", "/v1/analyses/a%00b"]) expect((await street.ask("GET", path)).status).toBe(404);
+  expect((await street.ask("GET", "/v1/runs?version=a%00")).status).toBe(400);
+});
+
 test("a request names one candidate or several, each once", async () => {
   const fault = async (body: object) => {
     const refused = await street.ask("POST", "/v1/runs", {

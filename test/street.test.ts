@@ -17,7 +17,9 @@ describe("the street, embedded", () => {
   let street: Street;
   // One street for all tests of this file: starting an embedded record takes seconds.
   beforeAll(async () => {
-    street = await startStreet(`sources:\n- { name: files, type: file, root: ${JSON.stringify(AGENT)} }\n`);
+    street = await startStreet(
+      `sources:\n- { name: files, type: file, root: ${JSON.stringify(AGENT)} }\n- { name: fixed, type: file, root: ${JSON.stringify(AGENT)}, file: v1.csv }\n`,
+    );
   }, 60_000);
   afterAll(() => street.stop());
 
@@ -293,11 +295,26 @@ describe("the street, embedded", () => {
       ],
       [
         "arms that ask the same",
-        request("v1"),
+        request("v2", {
+          analysis: {
+            apiVersion: "touchstone/v1",
+            kind: "Analysis",
+            metadata: { name: "fixed" },
+            spec: { metrics: [{ name: "m", kind: "latency", source: "fixed", query: { value: "seconds" } }] },
+          },
+        }),
         422,
         "arms_identical",
         "/spec/metrics/0/query",
-        /asks the same question for v1 and v1/,
+        /asks the same question for v1 and v2/,
+      ],
+      [
+        "a version against itself",
+        request("v1"),
+        422,
+        "invalid_request",
+        "/candidate/label",
+        /is the baseline's label, v1/,
       ],
       [
         "a missing arm",

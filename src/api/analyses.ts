@@ -96,7 +96,7 @@ export function createAnalysisRoutes({ store, sources }: { store: Store; sources
     })
     .delete(async (request, response) => {
       const name = request.params.name;
-      if (!(await store.deleteAnalysis(PROJECT, name)))
+      if (!Name.safeParse(name).success || !(await store.deleteAnalysis(PROJECT, name)))
         throw new TouchstoneError("not_found", `there is no analysis named ${name}`);
       response.status(204).end();
     })
@@ -107,7 +107,7 @@ export function createAnalysisRoutes({ store, sources }: { store: Store; sources
 
 async function find(store: Store, request: Request): Promise<StoredAnalysis> {
   const name = String(request.params["name"]);
-  const stored = await store.readAnalysis(PROJECT, name);
+  const stored = Name.safeParse(name).success ? await store.readAnalysis(PROJECT, name) : null;
   if (stored === null) throw new TouchstoneError("not_found", `there is no analysis named ${name}`);
   return stored;
 }

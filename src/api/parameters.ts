@@ -5,7 +5,7 @@ import { digestOf } from "../model/canonical.ts";
 import { Verdict } from "../model/finding.ts";
 import { Name } from "../model/name.ts";
 import { RunStatus } from "../model/run.ts";
-import { Duration, durationSeconds, Instant } from "../model/time.ts";
+import { Duration, durationSeconds, isDuration, Instant } from "../model/time.ts";
 import type { Idempotency, Page } from "../store/store.ts";
 import { parseAs } from "./body.ts";
 
@@ -24,20 +24,30 @@ const pageFields = {
 
 export const PageQuery = z.strictObject(pageFields);
 
+/** No control characters: the record could not even compare with them. */
+const visible = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .regex(/^\P{C}*$/u, "must not hold control characters");
+
 export const RunListQuery = z.strictObject({
   ...pageFields,
   analysis: Name.optional(),
-  namespace: z.string().max(253).optional(),
-  rollout: z.string().max(253).optional(),
+  namespace: visible(253).optional(),
+  rollout: visible(253).optional(),
   status: RunStatus.optional(),
   verdict: Verdict.optional(),
-  version: z.string().max(128).optional().describe("Label of either arm."),
+  version: visible(128).optional().describe("Label of either arm."),
   since: Instant.optional(),
   until: Instant.optional(),
 });
 
 export const RunQuery = z.strictObject({
-  wait: Duration.refine((wait) => durationSeconds(wait) <= MAX_WAIT_SECONDS, `must be at most ${MAX_WAIT_SECONDS}s`)
+  wait: Duration.refine(
+    (wait) => !isDuration(wait) || durationSeconds(wait) <= MAX_WAIT_SECONDS,
+    `must be at most ${MAX_WAIT_SECONDS}s`,
+  )
     .optional()
     .describe("Holds the answer until the run has ended or the time is up; at most 120s."),
 });

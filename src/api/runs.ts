@@ -25,7 +25,7 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
 
   const find = async (request: Request): Promise<StoredRun> => {
     const id = String(request.params["id"]);
-    const run = await store.readRun(PROJECT, id);
+    const run = /^[\w-]{1,100}$/.test(id) ? await store.readRun(PROJECT, id) : null;
     if (run === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
     return run;
   };

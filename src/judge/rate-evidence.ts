@@ -9,7 +9,7 @@ import {
   proportionMarginTest,
   type ProportionMargin,
 } from "../stats/proportion-margin.ts";
-import { finiteOrNull, informationOf, type Evidence, type Level } from "./evidence.ts";
+import { finiteOrNull, informationOf, NONE, type Evidence, type Level } from "./evidence.ts";
 
 /** With fewer expected events in an arm the score test does not keep its level. */
 const FEW_EVENTS = 5;
@@ -38,7 +38,10 @@ export function rateEvidence(
   const isFew = (expected: number, trials: number) => Math.min(expected, trials - expected) < FEW_EVENTS;
   const few = isFew(pooled * Math.min(baseline.trials, candidate.trials), Math.min(baseline.trials, candidate.trials));
   const small = candidate.trials * baseline.trials <= BOSCHLOO_MAX_CELLS;
-  const shownMargin = marginAt(margin, shares.baseline);
+  // A relative margin of nothing is nothing to show multiples of: half an event stands for none.
+  const shownMarginOf = (tolerance: Tolerance): number =>
+    marginAt(tolerance, shares.baseline) || marginAt(tolerance, (baseline.events + 0.5) / (baseline.trials + 1));
+  const shownMargin = shownMarginOf(margin);
   const exactness = few && independent;
   const options = { dispersion, df, statistic: "mean" } as const;
 
@@ -75,7 +78,7 @@ export function rateEvidence(
         : "mean of score and likelihood roots",
     scale: "fraction",
     estimate: shares.candidate - shares.baseline,
-    place: (level) => (level.kind === "none" ? 0 : level.direction * marginAt(level.tolerance, shares.baseline)),
+    place: (level) => (level.kind === "none" ? 0 : level.direction * shownMarginOf(level.tolerance)),
     above: (level) => test(level, "greater"),
     below: (level) => test(level, "less"),
     bounds(alphaLower, alphaUpper) {
@@ -86,7 +89,22 @@ export function rateEvidence(
         { lower: alphaLower, upper: alphaUpper },
         options,
       );
-      return { lower: finiteOrNull(lower * shownMargin), upper: finiteOrNull(upper * shownMargin) };
+      const scaled = { lower: lower * shownMargin, upper: upper * shownMargin };
+      // Few events are decided by exact tests, which this interval does not invert: where they disagree about no change or the margin, it is moved to what they say.
+      const beyond = (at: number, above: boolean): void => {
+        scaled.lower = above ? Math.max(scaled.lower, at) : Math.min(scaled.lower, at);
+      };
+      const within = (at: number, below: boolean): void => {
+        scaled.upper = below ? Math.min(scaled.upper, at) : Math.max(scaled.upper, at);
+      };
+      const edge = (direction: 1 | -1): Level => ({ kind: "tolerance", tolerance: margin, direction });
+      beyond(0, test(NONE, "greater") <= alphaLower);
+      within(0, test(NONE, "less") <= alphaUpper);
+      if (test(edge(1), "less") <= alphaUpper) within(shownMargin, true);
+      else if (scaled.upper < shownMargin) within(shownMargin, false);
+      if (test(edge(-1), "greater") <= alphaLower) beyond(-shownMargin, true);
+      else if (scaled.lower > -shownMargin && scaled.lower < 0) beyond(-shownMargin, false);
+      return { lower: finiteOrNull(scaled.lower), upper: finiteOrNull(scaled.upper) };
     },
     information: informationOf(baseline.trials, candidate.trials),
     effectiveUnits: {

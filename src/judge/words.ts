@@ -96,8 +96,9 @@ function wouldNotRollBack(reasons: readonly Reason[], findings: readonly Finding
   const changes = harmed.flatMap((finding) => {
     const worse = finding.components.filter((component) => component.worse);
     return worse.map(({ component, effect, guard }) => {
+      const part = effect.scale === "superiority" ? "superiority" : PARTS[component];
       const accepted = formatChange(guard, effect.scale, finding.measurementUnit).replace(/^\+/, "");
-      return `the ${PARTS[component]} of ${finding.metric} had worsened by less than ${accepted}, or its interval reached no change`;
+      return `the ${part} of ${finding.metric} had worsened by less than ${accepted}, or its interval reached no change`;
     });
   });
   if (beyond.length > 0)
@@ -138,7 +139,7 @@ function wouldPromote(reasons: readonly Reason[], findings: readonly Finding[]):
       return null;
     const { effect, component } = decisive;
     const accepted = formatChange(effect.margin, effect.scale, finding.measurementUnit).replace(/^\+/, "");
-    return `the ${PARTS[component]} of ${finding.metric} were proven to stay within ${accepted}${outlook(finding)}`;
+    return `the ${effect.scale === "superiority" ? "superiority" : PARTS[component]} of ${finding.metric} were proven to stay within ${accepted}${outlook(finding)}`;
   });
   // A fault that no number would mend has its own reason; then there is nothing to suppose.
   if (wanted.length === 0 || wanted.includes(null)) return null;

@@ -58,6 +58,9 @@ export const KIND_DEFAULTS: Readonly<Record<MetricInput["kind"], KindDefaults>> 
   },
 };
 
+/** Below this no number of units would do, and forecasts would be infinite. */
+const LEAST_MARGIN = 1e-12;
+
 export const SCORE_MARGIN_OF_SCALE = 0.05;
 export const TAIL_MARGIN = 0.25;
 const WEIGHTS: Readonly<Record<Metric["tier"], number>> = { critical: 3, required: 1, advisory: 0 };
@@ -128,6 +131,16 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
         detail: `holds ${steps} steps, and ${byStep.map(({ name }) => name).join(", ")} could never be judged with fewer than ${needed}`,
       });
   }
+  if (followUpSeconds > 0)
+    for (const [index, { query }] of spec.metrics.entries())
+      if (
+        (query.value !== undefined || (query.events !== undefined && query.where !== undefined)) &&
+        query.at === undefined
+      )
+        issues.push({
+          pointer: `/spec/metrics/${index}/query/at`,
+          detail: "is missing: plan.followUp needs the time of every row",
+        });
   const policy = spec.policy ?? "any";
   const superiority = spec.superiority ?? [];
   for (const [index, name] of superiority.entries()) {
@@ -255,6 +268,9 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
       detail: `is ${margin.absolute}, as wide as the scale, so that it could never be exceeded`,
     });
   }
+  const smallest = Math.min(margin.relative ?? Infinity, margin.absolute ?? Infinity);
+  if (smallest < LEAST_MARGIN)
+    issues.push({ pointer: `${at}/margin`, detail: `is ${smallest}, smaller than anything that could be proven` });
   if (catastrophic !== null && !isBeyond(catastrophic, margin)) {
     issues.push({
       pointer: `${at}/catastrophic`,

@@ -64,6 +64,8 @@ export const StartRunRequest = z
       fault(["candidate"], "is missing; give candidate, or candidates");
     if (candidate !== undefined && candidates !== undefined)
       fault(["candidates"], "stands beside candidate; give one of them");
+    if (candidate !== undefined && candidate.label === baseline.label)
+      fault(["candidate", "label"], `is the baseline's label, ${baseline.label}`);
     for (const [index, { label }] of (candidates ?? []).entries()) {
       if (label === baseline.label) fault(["candidates", index, "label"], `is the baseline's label, ${label}`);
       if (candidates?.findIndex((one) => one.label === label) !== index)

@@ -3,7 +3,7 @@ import { formatEffect, formatNumber, formatP } from "../judge/format.ts";
 import type { ComponentFinding, Finding, LimitFinding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
 import { candidateLabel, partsOf, type ReportPart } from "./parts.ts";
-import { armValues } from "./text.ts";
+import { armValues, effectText } from "./text.ts";
 import { isLink, unitsShown, type UnitShown } from "./units-shown.ts";
 
 /** Light and dark by the reader's setting; a verdict is told by its word, colour only repeats it. */
@@ -72,7 +72,7 @@ export function escapeHtml(text: string): string {
 
 function toRow(finding: Finding): string {
   const [baseline, candidate] = armValues(finding);
-  const effect = finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit);
+  const effect = effectText(finding);
   const units =
     finding.units === null ? "–" : `${formatNumber(finding.units.baseline)} / ${formatNumber(finding.units.candidate)}`;
   return `<tr><td>${escapeHtml(finding.metric)}<br><span class="quiet">${finding.tier}</span></td><td class="${finding.finding}">${finding.finding.replace("_", " ")}</td>
@@ -128,7 +128,15 @@ function toUnitList({ title, units }: ReturnType<typeof unitsShown>[number]): st
 function toComponentRow(component: ComponentFinding, { measurementUnit }: Finding): string {
   const says = component.worse ? "worse" : component.better ? "better" : component.safe ? "safe" : "unclear";
   return `<tr><td>${component.component}<br><span class="quiet">${escapeHtml(component.method)}</span></td><td class="number">${escapeHtml(formatEffect(component.effect, measurementUnit))}</td>
-<td class="number">${formatP(component.pWorse)} (budget ${formatNumber(component.alphaWorse)})</td><td class="number">${formatP(component.pUnsafe)} (budget ${formatNumber(component.alphaSafe)})</td><td class="${says}">${says}</td></tr>`;
+<td class="number">${formatP(component.pWorse)} (${levelText(component.levelWorse, component.alphaWorse)})</td><td class="number">${formatP(component.pUnsafe)} (${levelText(component.levelSafe, component.alphaSafe)})</td><td class="${says}">${says}</td></tr>`;
+}
+
+/** At which p the claim is made at this look, and its budget over all looks. */
+function levelText(level: number | null, budget: number): string {
+  if (level === null || level === 0) return `not tested at this look; budget ${formatNumber(budget)}`;
+  return level === budget
+    ? `budget ${formatNumber(budget)}`
+    : `needs ${formatNumber(level)} at this look; budget ${formatNumber(budget)}`;
 }
 
 function toLimitRow({ statistic, side, limit, check, candidate, baseline, state }: LimitFinding): string {

@@ -1,14 +1,14 @@
-import { formatEffect, formatNumber } from "../judge/format.ts";
+import { formatNumber } from "../judge/format.ts";
 import type { Report } from "../model/run.ts";
 import { candidateLabel, partsOf } from "./parts.ts";
-import { armValues } from "./text.ts";
+import { armValues, effectText } from "./text.ts";
 import { unitsShown } from "./units-shown.ts";
 
 /** The report for a pull request or a post-mortem. */
 export function toMarkdown(report: Report): string {
   const toRow = (finding: Report["findings"][number]): string => {
     const [baseline, candidate] = armValues(finding);
-    const effect = finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit);
+    const effect = effectText(finding);
     const units =
       finding.units === null
         ? "–"

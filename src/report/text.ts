@@ -23,7 +23,7 @@ function partLines({ label, summary, findings, reasons }: ReportPart): string[] 
     finding.tier,
     finding.finding,
     ...armValues(finding),
-    finding.effect === null ? "–" : formatEffect(finding.effect, finding.measurementUnit),
+    effectText(finding),
     finding.units === null ? "–" : `${formatNumber(finding.units.baseline)} / ${formatNumber(finding.units.candidate)}`,
   ]);
   const warnings = findings.flatMap((finding) =>
@@ -47,6 +47,15 @@ function partLines({ label, summary, findings, reasons }: ReportPart): string[] 
     ),
     "",
   ];
+}
+
+/** The effect that decided, with the part of the metric that it is of: a mean beside a median would not add up. */
+export function effectText({ effect, components, measurementUnit }: Finding): string {
+  if (effect === null) return "–";
+  const own = components.find((one) => one.effect === effect)?.component;
+  const part =
+    effect.scale === "superiority" ? "superiority " : components.length > 1 && own !== undefined ? `${own} ` : "";
+  return `${part}${formatEffect(effect, measurementUnit)}`;
 }
 
 /** The value that people know a metric by: the mean, or for latency the median. Baseline first. */

@@ -93,7 +93,9 @@ function startTimeOf(pid: number): string {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name in parentheses may hold spaces; the start time is field 22, the 20th behind it.
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "-";
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    // A zombie has ended; only its parent has not noticed.
+    return fields[0] === "Z" ? "ended" : (fields[19] ?? "-");
   } catch {
     return "-";
   }

@@ -52,12 +52,13 @@ test("an advisory metric spends nothing", async () => {
 
 test("looks follow the plan: after the warm-up and the follow-up, then at every step to the end", async () => {
   const plan = "{ mode: scheduled, duration: 30m, every: 5m, warmup: 2m, followUp: 5m, settle: 30s }";
-  const { looks, spending } = await explained(plan, [QUALITY]);
+  const timed = QUALITY.replace(/query: \{ (value: \w+)/, "query: { $1, at: at");
+  const { looks, spending } = await explained(plan, [timed]);
   expect(looks.edges).toEqual([720, 1020, 1320, 1620, 1800]);
   expect(looks).toMatchObject({ count: 5, settleSeconds: 30 });
   expect(looks.fractions.at(-1)).toBe(1);
   expect(spending.rollback).toMatch(/alpha spending/);
-  expect(await explain(plan, [QUALITY])).toMatch(
+  expect(await explain(plan, [timed])).toMatch(
     /looks +5: evidence up to 12m, 17m, 22m, 27m, 30m after the start, each look 30s later/,
   );
 });

@@ -117,6 +117,7 @@ test("a plan that cannot be followed is refused by name", () => {
   ).toEqual(["/spec/plan/duration holds 5 steps, and cpu could never be judged with fewer than 9 (line 5)"]);
   expect(planFault("{ mode: scheduled, duration: 10m, followUp: 10m }")).toEqual([
     "/spec/plan/followUp is as long as the duration, so that no unit would ever be counted (line 5)",
+    "/spec/metrics/0/query/at is missing: plan.followUp needs the time of every row (line 7)",
   ]);
 });
 
