@@ -50,7 +50,13 @@ export async function serve(
   const served = await start({ ...config, sources }, role);
   try {
     if (served.url !== null) stdout(`Touchstone listens at ${served.url}\n`);
-    if (bundled !== null && served.url !== null) await judgeExample(bundled, served.url, config.secrets.token, stdout);
+    const taken = bundled?.sources.filter(({ name }) => own.has(name)).map(({ name }) => name) ?? [];
+    if (taken.length > 0)
+      stdout(
+        `\nThe bundled example is not judged: it needs the name ${taken.join(", ")} for its own source, and you have one.\n`,
+      );
+    else if (bundled !== null && served.url !== null)
+      await judgeExample(bundled, served.url, config.secrets.token, stdout);
     served.log.info({ signal: await ended }, "stopping");
   } finally {
     await served.stop();
