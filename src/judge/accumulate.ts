@@ -16,6 +16,8 @@ const MOST_HISTOGRAM_STEPS = 256;
 export interface Accumulation {
   /** The plan's step. */
   readonly stepSeconds: number;
+  /** Stretches of time by which units are kept as well; null where the run has no window with an end in sight. */
+  readonly blocks: { readonly from: number; readonly seconds: number } | null;
   /** What enters now; null: everything. */
   readonly slice: EntrySlice | null;
   /** More looks may follow, so that what is kept must stay small. */
@@ -31,13 +33,14 @@ export function accumulate(
   before: ArmState | null,
   { samples, faults }: Answer,
   metric: AccumulatedMetric,
-  { slice, compact, stepSeconds }: Accumulation,
+  { slice, compact, stepSeconds, blocks }: Accumulation,
 ): ArmState {
   const added = toState(
     isSeriesByRow(samples, metric) ? toSeries(samples, stepSeconds) : samples,
     faults,
     metric,
     slice,
+    blocks,
     compact ? new Set(before?.shape === "units" ? before.entered : []) : null,
   );
   const both = before === null ? added : join(before, added, metric);
@@ -52,6 +55,7 @@ function toState(
   faults: Answer["faults"],
   metric: AccumulatedMetric,
   slice: EntrySlice | null,
+  blocks: Accumulation["blocks"],
   known: ReadonlySet<number> | null,
 ): ArmState {
   const { perUnit, unit, design } = metric;
@@ -80,6 +84,9 @@ function toState(
                 .filter(({ values }) => values.length > 0)
                 .sort(byName),
         ...unitColumns(samples, entering, metric),
+        ...(blocks === null || entering.began === null || strata !== null || design === "paired"
+          ? {}
+          : { blocks: byBlock(entering.values, entering.began, blocks) }),
         ...(hashes === null || names === null
           ? {}
           : { entered: Float64Array.from(names, (index) => hashes[index] ?? 0) }),
@@ -112,6 +119,23 @@ function toState(
     case "histogram":
       return { ...entered(samples, slice, pickHistogram), ...tally, rows: samples.at.length };
   }
+}
+
+function byBlock(
+  values: Float64Array,
+  began: Float64Array,
+  { from, seconds }: NonNullable<Accumulation["blocks"]>,
+): NonNullable<UnitsState["blocks"]> {
+  const places = new Map<number, number[]>();
+  for (let unit = 0; unit < values.length; unit++) {
+    const block = Math.max(0, Math.floor(((began[unit] ?? 0) - from) / seconds));
+    const own = places.get(block) ?? [];
+    own.push(unit);
+    places.set(block, own);
+  }
+  return [...places]
+    .map(([block, units]) => ({ name: String(block).padStart(3, "0"), values: sorted(take(values, units)) }))
+    .sort(byName);
 }
 
 /** Rows that each stand for a step of time, with that time: a series, however the source wrote it down. */
@@ -196,6 +220,9 @@ function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">):
         : { entered: concat(before.entered ?? NOBODY, added.entered).slice(-MOST_REMEMBERED) }),
       values: mergeSorted(before.values, added.values),
       strata: joinStrata(before.strata, added.strata),
+      ...(before.blocks === undefined && added.blocks === undefined
+        ? {}
+        : { blocks: joinStrata(before.blocks ?? null, added.blocks ?? null) ?? [] }),
       ...joinColumns(before, added, metric),
       marks:
         before.marks === null || added.marks === null
@@ -295,6 +322,9 @@ function compacted(arm: ArmState): ArmState {
         // Rounded alike, so that labelled scores are still found among all.
         ...(arm.gold === undefined ? {} : { gold: { ...arm.gold, judged: arm.gold.judged.map(toElevenBits) } }),
         strata: arm.strata?.map(({ name, values }) => ({ name, values: values.map(toElevenBits) })) ?? null,
+        ...(arm.blocks === undefined
+          ? {}
+          : { blocks: arm.blocks.map(({ name, values }) => ({ name, values: values.map(toElevenBits) })) }),
       };
     case "series":
     case "counts":

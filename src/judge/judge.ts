@@ -136,10 +136,18 @@ function accumulationOf(
   { mode, followUpSeconds, stepSeconds }: Run["analysis"]["plan"],
   from: number | null,
 ): Accumulation {
-  if (clock === null || mode === "once") return { slice: null, compact: false, stepSeconds };
+  // Without an end in sight a stretch of time has no length.
+  const blocks =
+    clock === null || mode === "continuous"
+      ? null
+      : { from: clock.from, seconds: (clock.end - clock.from) / TIME_BLOCKS };
+  if (clock === null || mode === "once") return { slice: null, compact: false, stepSeconds, blocks };
   const slice = { from: from ?? clock.from, to: clock.entryEdge, followUp: followUpSeconds, edge: clock.edge };
-  return { slice, compact: true, stepSeconds };
+  return { slice, compact: true, stepSeconds, blocks };
 }
+
+/** Stretches of time within which what both arms meet is taken as constant, where a ramp shares traffic unevenly. */
+const TIME_BLOCKS = 12;
 
 function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
   if (metric.query.instant !== undefined) return true;

@@ -160,7 +160,7 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
       components: metric.components.flatMap((component) => stratifiedEvidence(component, metric, strata, asymptotic)),
       tests: () => namedTests({ baseline, candidate }),
       units,
-      warnings: mixWarnings(b, c),
+      warnings: b.strata === null ? [UNEVEN_IN_TIME] : mixWarnings(b, c),
     };
     return gold === null ? evidence : corrected(evidence, gold);
   }
@@ -222,6 +222,8 @@ function corrected(
         : null,
   };
 }
+
+const UNEVEN_IN_TIME = "traffic was shared unevenly over time; the arms are compared at the same times";
 
 /** A mix that differs is told, also where it has been adjusted for. */
 function mixWarnings(b: UnitsState, c: UnitsState): string[] {

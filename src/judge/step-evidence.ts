@@ -185,7 +185,7 @@ function atSameTimes(baseline: Counts, candidate: Counts): { baseline: Proportio
 
 /** Stretches of time within which an error rate is taken as constant when traffic was shared unevenly. */
 const TIME_BLOCKS = 12;
-const UNEVEN_ALPHA = 0.001;
+const UNEVEN_ALPHA = 0.05;
 const UNEVEN_SHARE = 0.02;
 
 /** How many times the variance of the difference of shares is what independent events would give. */

@@ -20,7 +20,7 @@ const MIN_STRATUM_UNITS = 10;
 export function strataOf(baseline: UnitsState, candidate: UnitsState): Stratum[] {
   const all = baseline.values.length + candidate.values.length;
   const whole: Stratum = { names: [], weight: 1, baseline: baseline.values, candidate: candidate.values };
-  if (baseline.strata === null || candidate.strata === null) return [whole];
+  if (baseline.strata === null || candidate.strata === null) return timeStrata(baseline, candidate) ?? [whole];
   const names = [...new Set([...baseline.strata, ...candidate.strata].map(({ name }) => name))].sort();
   const valuesIn = (strata: NonNullable<UnitsState["strata"]>, name: string) =>
     strata.find((stratum) => stratum.name === name)?.values ?? NONE;
@@ -43,6 +43,52 @@ export function strataOf(baseline: UnitsState, candidate: UnitsState): Stratum[]
 }
 
 const NONE = new Float64Array(0);
+
+/**
+ * Stretches of time as strata, where the arms shared traffic unevenly over time; null where they did not. In a ramp the candidate sees little of the early hours:
+ * what rises for both during the day would look like its fault (measured: 88 % false rollbacks of a harmless candidate in a ramp from 5 to 50 % while latency rose
+ * by a half).
+ *
+ * They weigh by the harmonic mean of both arms' units, which is the most precise where the effect does not change with time.
+ */
+function timeStrata(baseline: UnitsState, candidate: UnitsState): Stratum[] | null {
+  const [b, c] = [baseline.blocks, candidate.blocks];
+  if (b === undefined || c === undefined) return null;
+  const names = [...new Set([...b, ...c].map(({ name }) => name))].sort();
+  if (names.length < 2) return null;
+  const valuesIn = (blocks: typeof b, name: string) => blocks.find((block) => block.name === name)?.values ?? NONE;
+  const [own, other] = [names.map((name) => valuesIn(c, name)), names.map((name) => valuesIn(b, name))];
+  const { p, totalVariation } = mixShift(
+    own.map(({ length }) => length),
+    other.map(({ length }) => length),
+  );
+  if (p >= UNEVEN_ALPHA || totalVariation < UNEVEN_SHARE) return null;
+  const groups: Stratum[] = [];
+  let open: Stratum | null = null;
+  for (const [index, name] of names.entries()) {
+    const block: Stratum = { names: [name], weight: 0, baseline: other[index] ?? NONE, candidate: own[index] ?? NONE };
+    const grown: Stratum = open === null ? block : together(open, block);
+    const isLarge = Math.min(grown.baseline.length, grown.candidate.length) >= MIN_STRATUM_UNITS;
+    if (isLarge) groups.push(grown);
+    open = isLarge ? null : grown;
+  }
+  // What is left at the end joins its neighbour in time.
+  const last = groups.pop();
+  if (last === undefined) return null;
+  groups.push(open === null ? last : together(last, open));
+  if (groups.length < 2) return null;
+  const harmonic = groups.map((group) => {
+    const [n, m] = [group.candidate.length, group.baseline.length];
+    return (n * m) / (n + m);
+  });
+  const all = harmonic.reduce((sum, weight) => sum + weight, 0);
+  return groups.map((group, index) => ({ ...group, weight: (harmonic[index] ?? 0) / all }));
+}
+
+/** A share of units that would have to come at another time; less moves nothing. */
+const UNEVEN_SHARE = 0.02;
+/** Adjusting where nothing was uneven costs little; not adjusting the first looks of a ramp costs false alarms. */
+const UNEVEN_ALPHA = 0.05;
 
 function together(a: Stratum, b: Stratum): Stratum {
   return {

@@ -4,6 +4,8 @@ import type { SampleRows } from "../model/samples.ts";
 /** The units of one slice of time: one value each, in the order of their first rows. */
 export interface EnteringUnits {
   readonly values: Float64Array;
+  /** Seconds since the epoch at which each unit began; null without times. */
+  readonly began: Float64Array | null;
   /** Index into the rows' `stratumNames` of each unit; null without strata. */
   readonly strata: Int32Array | null;
   /** Index into the rows' `unitNames` of each unit; null when every row is a unit. */
@@ -50,6 +52,7 @@ export function enteringUnits(
       counted: { row: asked ? (keep ?? places) : NO_ROWS, place: places },
       values: keep === null ? values : pick(values, keep),
       strata: strata === null || keep === null ? strata : pick(strata, keep),
+      began: at === null || keep === null ? at : pick(at, keep),
       names: null,
       rows: keep === null ? values.length : keep.length,
       lastAt: at === null ? null : newest(keep === null ? at : pick(at, keep)),
@@ -110,6 +113,7 @@ export function enteringUnits(
     counted: { row: counted, place: counted.map((index) => placeOf[units[index] ?? 0] ?? 0) },
     values: pick(result, entered),
     strata: strata === null ? null : pick(stratumOf, entered),
+    began: at === null ? null : pick(first, entered),
     names: entered,
     rows: rowsIn,
     lastAt,

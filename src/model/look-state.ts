@@ -73,6 +73,8 @@ export interface UnitsState extends ArmTally {
   readonly values: Float64Array;
   /** The same by stratum; null where no strata are declared. */
   readonly strata: readonly { readonly name: string; readonly values: Float64Array }[] | null;
+  /** The same by stretches of the run's time, named in their order; for comparing arms between which a ramp shared traffic unevenly. */
+  readonly blocks?: readonly { readonly name: string; readonly values: Float64Array }[];
   /** Hashes of the units that have entered, in the order of their entry, the latest ones; only where units are named and more looks follow. */
   readonly entered?: Float64Array;
   /** A sample of the units' identities, ascending hashes, for finding units that were in both arms. */

@@ -29,12 +29,17 @@ const LATENCY =
 const ERRORS = "- { name: m, kind: errors, margin: 2pp, source: s, query: { value: v, at: at } }";
 
 /** So many values a minute, evenly through the recording. */
-function rowsOf(random: Random, perMinute: (minute: number) => number, one: (random: Random) => number): Samples {
+function rowsOf(
+  random: Random,
+  perMinute: (minute: number) => number,
+  one: (random: Random) => number,
+  rise: number,
+): Samples {
   const values: number[] = [];
   const at: number[] = [];
   for (let minute = 0; minute < MINUTES; minute++)
     for (let row = 0; row < perMinute(minute); row++) {
-      values.push(one(random));
+      values.push(one(random) * (1 + (rise * minute) / MINUTES));
       at.push(START_SECONDS + 60 * (minute + (row + 0.5) / perMinute(minute)));
     }
   const samples: SampleRows = {
@@ -68,6 +73,8 @@ interface Workload {
   readonly analysis: Analysis;
   readonly candidatePerMinute: (minute: number) => number;
   readonly law: (harm: number) => (random: Random) => number;
+  /** By how much the values of both arms rise through the run. */
+  readonly rise?: number;
 }
 
 const WORKLOADS: readonly Workload[] = [
@@ -90,6 +97,13 @@ const WORKLOADS: readonly Workload[] = [
     law: (harm) => lognormal(1 + 0.1 * harm),
   },
   {
+    name: "latency, scheduled, ramp while both rise",
+    analysis: analysisWith(LATENCY, SCHEDULED),
+    candidatePerMinute: ramp,
+    law: (harm) => lognormal(1 + 0.1 * harm),
+    rise: 0.5,
+  },
+  {
     name: "errors, scheduled, ramp",
     analysis: analysisWith(ERRORS, SCHEDULED),
     candidatePerMinute: ramp,
@@ -110,12 +124,12 @@ const WORKLOADS: readonly Workload[] = [
 ];
 
 describe("over twenty looks", () => {
-  test.each(WORKLOADS)("$name keeps both budgets", async ({ name, analysis, candidatePerMinute, law }) => {
+  test.each(WORKLOADS)("$name keeps both budgets", async ({ name, analysis, candidatePerMinute, law, rise = 0 }) => {
     const replayed = async (seed: number, harm: number) => {
       const random = seeded(seed);
       const recording = new Map([
-        ["baseline", new Map([["m", rowsOf(random, even, law(0))]])],
-        ["candidate", new Map([["m", rowsOf(random, candidatePerMinute, law(harm))]])],
+        ["baseline", new Map([["m", rowsOf(random, even, law(0), rise)]])],
+        ["candidate", new Map([["m", rowsOf(random, candidatePerMinute, law(harm), rise)]])],
       ]);
       return backtest(replaySources(["s"], recording), analysis, { start: START, detail: false });
     };
