@@ -11,7 +11,7 @@ import { startStreet, type Street } from "./street.ts";
 
 const AGENT = fileURLToPath(new URL("../fixtures/agent", import.meta.url));
 const ROWS_PER_SECOND = 200;
-const RECORDED_SECONDS = 40;
+const RECORDED_SECONDS = 150;
 
 let street: Street;
 let folder: string;
