@@ -84,6 +84,8 @@ export function invertTests(
 ): { lower: number | null; upper: number | null } {
   const bound = (excess: (value: number) => number, side: 1 | -1): number | null => {
     let near = estimate;
+    // Where hardly anything varies, rounding alone may put the estimate beyond its own bound.
+    if (excess(near) <= 0) return near;
     for (let doubling = 0; doubling < MAX_DOUBLINGS; doubling++) {
       const far = near + side * step * 2 ** doubling;
       if (!Number.isFinite(far) || far <= lowest) return null;

@@ -142,7 +142,7 @@ export const createSqlStore = (sql: Sql): Store => ({
       `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
        where id = (
          select id from touchstone.runs
-         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until < now()) and claims < ${MAX_CLAIMS}
+         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until <= now()) and claims < ${MAX_CLAIMS}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
        returning ${RUN_COLUMNS}`,
@@ -206,7 +206,7 @@ export const createSqlStore = (sql: Sql): Store => ({
     endLive(
       sql,
       "failed",
-      `claims >= ${MAX_CLAIMS} and lease_until < now()`,
+      `claims >= ${MAX_CLAIMS} and lease_until <= now()`,
       "crash_loop",
       `${MAX_CLAIMS} workers took up the run and none of them stored a look`,
       [],
