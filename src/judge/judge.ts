@@ -1,6 +1,5 @@
 import type { Analysis } from "../model/analysis.ts";
 import type { Finding } from "../model/finding.ts";
-import { ENGINE } from "../model/engine.ts";
 import type { ArmState, LookState, MetricState } from "../model/look-state.ts";
 import type { Report, Run } from "../model/run.ts";
 import { isTimeless } from "../model/samples.ts";
@@ -14,6 +13,8 @@ import { digestEvidence } from "./evidence-digest.ts";
 import { find } from "./find.ts";
 import type { Gathered } from "./gathered.ts";
 import { metricDoubts, nextSampleRatio, runAlarms, sampleRatioDoubt, staleArm, type MetricArms } from "./integrity.ts";
+import { reportHead } from "./report-head.ts";
+import { TIME_BLOCKS } from "./uneven-time.ts";
 import { counterfactual, summarize } from "./words.ts";
 
 /** What a look comes to: the report for people and callers, the state for the next look. */
@@ -80,28 +81,17 @@ export function judge(
     alarms: runAlarms(arms, findings, sampleRatio, analysis, claimClock.mode === "once"),
   });
   const digest = detail ? digestEvidence(previous?.digest ?? null, gathered) : (previous?.digest ?? "");
-  const verdict = decided.decision === "continue" ? null : decided.decision;
   const report: Report = {
-    apiVersion: "touchstone/v1",
-    kind: "Report",
-    run: run.id,
-    analysis: { name: analysis.name, digest: run.analysisDigest },
-    baseline: run.baseline,
+    ...reportHead(run, { n, at: now }, decided.decision, digest),
     candidate: run.candidate,
-    window: run.window,
-    rollout: run.rollout,
-    look: { n, at: now },
-    decision: decided.decision,
-    verdict,
     summary: detail ? summarize(decided, findings) : decided.decision,
     reasons: [...decided.reasons],
     counterfactual: detail ? counterfactual(decided, findings) : null,
     findings,
     ...scoreOf(findings),
     budgets: analysis.budgets,
-    rollbackTarget: verdict === "rollback" ? { label: run.baseline.label } : null,
-    evidence: { digest, engine: ENGINE },
   };
+  const { verdict } = report;
   return {
     report,
     // After a verdict nobody continues.
@@ -145,9 +135,6 @@ function accumulationOf(
   const slice = { from: from ?? clock.from, to: clock.entryEdge, followUp: followUpSeconds, edge: clock.edge };
   return { slice, compact: true, stepSeconds, blocks };
 }
-
-/** Stretches of time within which what both arms meet is taken as constant, where a ramp shares traffic unevenly. */
-const TIME_BLOCKS = 12;
 
 function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
   if (metric.query.instant !== undefined) return true;

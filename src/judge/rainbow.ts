@@ -6,6 +6,7 @@ import type { Version } from "../model/version.ts";
 import { WHOLE_BUDGETS, type BudgetShares } from "./attempts.ts";
 import { combineDigests } from "./evidence-digest.ts";
 import type { Judged } from "./judge.ts";
+import { reportHead } from "./report-head.ts";
 
 /**
  * One baseline, several candidates: each is judged against the baseline as in a run of its own, and has a verdict of its own. By default each has the whole error
@@ -56,18 +57,9 @@ export function combineCandidates(
   const told = candidates.map(({ version, decision: own }) => `${version.label} ${own}`).join(", ");
   const scores = candidates.map(({ score }) => score).filter((score) => score !== null);
   const report: Report = {
-    apiVersion: "touchstone/v1",
-    kind: "Report",
-    run: run.id,
-    analysis: { name: run.analysis.name, digest: run.analysisDigest },
-    baseline: run.baseline,
+    ...reportHead(run, { n, at: now }, decision, digest),
     candidates,
     best: bestOf(candidates),
-    window: run.window,
-    rollout: run.rollout,
-    look: { n, at: now },
-    decision,
-    verdict,
     summary: `${decision}: ${told}`,
     reasons: [
       ...suspicions(candidates),
@@ -79,8 +71,6 @@ export function combineCandidates(
     score: scores.length === 0 ? null : Math.min(...scores),
     worstMetric: null,
     budgets: run.analysis.budgets,
-    rollbackTarget: verdict === "rollback" ? { label: run.baseline.label } : null,
-    evidence: { digest, engine: firstEngine(looks) },
   };
   const rainbow: Record<string, CandidateState> = {};
   for (const [index, look] of looks.entries()) {
@@ -121,11 +111,6 @@ function mostSpent(looks: readonly CandidateLook[]): BudgetShares {
 function toCandidateReport(version: Version, report: Report): CandidateReport {
   const { decision, verdict, summary, reasons, findings, score, worstMetric, look } = report;
   return { version, look: look.n, decision, verdict, summary, reasons, findings, score, worstMetric };
-}
-
-function firstEngine(looks: readonly CandidateLook[]): string {
-  for (const look of looks) if ("judged" in look) return look.judged.report.evidence.engine;
-  throw new RangeError("a rainbow look judged no candidate");
 }
 
 /** When every candidate moved the same way, the one they were compared with may be the odd one. */

@@ -1,7 +1,6 @@
 import type { Metric } from "../model/analysis.ts";
 import type { Counts, Series } from "../model/samples.ts";
 import type { Proportion } from "../stats/counts.ts";
-import { mixShift } from "../stats/mix-shift.ts";
 import { effectiveSampleSize } from "../stats/effective-sample-size.ts";
 import { longRunVariance } from "../stats/long-run-variance.ts";
 import { pairByStep, type PairedSteps } from "../stats/pair-by-step.ts";
@@ -9,6 +8,7 @@ import { seriesDifference, type SeriesDifference } from "../stats/series-differe
 import { differenceOf, factorOf, finiteOrNull, invertTests, type Evidence, type Level } from "./evidence.ts";
 import { boundsOf, fromEffect, inferTails } from "./mean-evidence.ts";
 import { rateEvidence } from "./rate-evidence.ts";
+import { isUnevenInTime, TIME_BLOCKS } from "./uneven-time.ts";
 
 /**
  * Evidence from what comes per step: what both versions meet in the same minute cancels in the pair, and the variance knows that minutes resemble their
@@ -157,8 +157,7 @@ function atSameTimes(baseline: Counts, candidate: Counts): { baseline: Proportio
   };
   const [own, other] = [inBlocks(candidate, candidate.exposure), inBlocks(baseline, baseline.exposure)];
   if (blocks < 2 || !own.some((n) => n > 0) || !other.some((n) => n > 0)) return null;
-  const { p, totalVariation } = mixShift(own, other);
-  if (p >= UNEVEN_ALPHA || totalVariation < UNEVEN_SHARE) return null;
+  if (!isUnevenInTime(own, other)) return null;
   const weights = own.map((c, block) => {
     const b = other[block] ?? 0;
     return b + c === 0 ? 0 : (b * c) / (b + c);
@@ -182,11 +181,6 @@ function atSameTimes(baseline: Counts, candidate: Counts): { baseline: Proportio
     candidate: weighed(inBlocks(candidate, candidate.events), own),
   };
 }
-
-/** Stretches of time within which an error rate is taken as constant when traffic was shared unevenly. */
-const TIME_BLOCKS = 12;
-const UNEVEN_ALPHA = 0.05;
-const UNEVEN_SHARE = 0.02;
 
 /** How many times the variance of the difference of shares is what independent events would give. */
 function dispersionOf(baseline: Counts, candidate: Counts): { dispersion: number; df: number; steps: number } {

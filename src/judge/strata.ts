@@ -1,6 +1,7 @@
 import type { UnitsState } from "../model/look-state.ts";
 import { mixShift } from "../stats/mix-shift.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
+import { isUnevenInTime } from "./uneven-time.ts";
 
 /** Units of both arms that are alike in what was known before a version acted, and their share of all traffic. */
 export interface Stratum {
@@ -58,11 +59,8 @@ function timeStrata(baseline: UnitsState, candidate: UnitsState): Stratum[] | nu
   if (names.length < 2) return null;
   const valuesIn = (blocks: typeof b, name: string) => blocks.find((block) => block.name === name)?.values ?? NONE;
   const [own, other] = [names.map((name) => valuesIn(c, name)), names.map((name) => valuesIn(b, name))];
-  const { p, totalVariation } = mixShift(
-    own.map(({ length }) => length),
-    other.map(({ length }) => length),
-  );
-  if (p >= UNEVEN_ALPHA || totalVariation < UNEVEN_SHARE) return null;
+  const sizes = (parts: readonly Float64Array[]) => parts.map(({ length }) => length);
+  if (!isUnevenInTime(sizes(own), sizes(other))) return null;
   const groups: Stratum[] = [];
   let open: Stratum | null = null;
   for (const [index, name] of names.entries()) {
@@ -84,11 +82,6 @@ function timeStrata(baseline: UnitsState, candidate: UnitsState): Stratum[] | nu
   const all = harmonic.reduce((sum, weight) => sum + weight, 0);
   return groups.map((group, index) => ({ ...group, weight: (harmonic[index] ?? 0) / all }));
 }
-
-/** A share of units that would have to come at another time; less moves nothing. */
-const UNEVEN_SHARE = 0.02;
-/** Adjusting where nothing was uneven costs little; not adjusting the first looks of a ramp costs false alarms. */
-const UNEVEN_ALPHA = 0.05;
 
 function together(a: Stratum, b: Stratum): Stratum {
   return {

@@ -2,8 +2,8 @@ import { digestEvidence } from "../judge/evidence-digest.ts";
 import { formatNumber } from "../judge/format.ts";
 import type { ArmAnswer, Gathered } from "../judge/gathered.ts";
 import type { Judged } from "../judge/judge.ts";
+import { reportHead } from "../judge/report-head.ts";
 import type { Metric } from "../model/analysis.ts";
-import { ENGINE } from "../model/engine.ts";
 import type { Finding, Reason } from "../model/finding.ts";
 import type { LookState } from "../model/look-state.ts";
 import type { Report, Run } from "../model/run.ts";
@@ -40,25 +40,14 @@ export function judgeRunByKayenta(
   const n = (previous?.looks ?? 0) + 1;
   const digest = digestEvidence(previous?.digest ?? null, gathered);
   const report: Report = {
-    apiVersion: "touchstone/v1",
-    kind: "Report",
-    run: run.id,
-    analysis: { name: analysis.name, digest: run.analysisDigest },
-    baseline: run.baseline,
+    ...reportHead(run, { n, at: now }, verdict, digest),
     candidate: run.candidate,
-    window: run.window,
-    rollout: run.rollout,
-    look: { n, at: now },
-    decision: verdict,
-    verdict,
     summary: `${verdict}: ${reasons[0]?.text ?? ""}`,
     reasons,
     findings: gathered.map(({ metric }, index) => toFinding(metric, result, index)),
     score,
     worstMetric: null,
     budgets: analysis.budgets,
-    rollbackTarget: verdict === "rollback" ? { label: run.baseline.label } : null,
-    evidence: { digest, engine: ENGINE },
   };
   return { report, state: { v: 2, looks: n, metrics: {}, digest, sampleRatio: null }, nextAt: null };
 }
