@@ -1,5 +1,5 @@
 import { TouchstoneError } from "../errors.ts";
-import type { Sql } from "./sql.ts";
+import type { Ask, Sql } from "./sql.ts";
 
 /** In order, never edited once released: a change is a new entry. Every name is qualified, since an embedded record has one session for all. */
 const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] = [
@@ -135,7 +135,7 @@ export async function checkSchema(sql: Sql): Promise<void> {
   }
 }
 
-async function currentVersion(sql: Pick<Sql, "query">): Promise<number> {
+async function currentVersion(sql: Ask): Promise<number> {
   const [row] = await sql.query<{ version: number | null }>(
     "select max(version) as version from touchstone.migrations",
   );

@@ -5,9 +5,12 @@ export interface Sql {
   /** Rows of one statement. @throws TouchstoneError `store_unavailable` when the database cannot answer. */
   query<Row extends object>(text: string, values?: readonly SqlValue[]): Promise<Row[]>;
   /** All or nothing; `work` must ask only through the handle it is given. */
-  transaction<T>(work: (sql: Pick<Sql, "query">) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Ask) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
+
+/** Inside or outside a transaction. */
+export type Ask = Pick<Sql, "query">;
 
 export type SqlValue = string | number | boolean | null | readonly string[];
 

@@ -9,7 +9,14 @@ import type { Instant } from "../model/time.ts";
  *
  * Every time is the database's. Every method may throw TouchstoneError `store_unavailable`.
  */
-export interface Store {
+export interface Store extends RunStore, WorkStore, AnalysisStore {
+  /** Resolves when the record answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Runs as callers see them. */
+export interface RunStore {
   /**
    * Stores a run, or finds the one that the same identity already has; and the idempotency key with it.
    *
@@ -30,7 +37,10 @@ export interface Store {
   finishRun(project: string, id: string, settleSeconds: number): Promise<StoredRun | null>;
   /** Which of these runs have ended; one question for all who wait. */
   endedAmong(ids: readonly string[]): Promise<string[]>;
+}
 
+/** What workers do with runs. */
+export interface WorkStore {
   /** The next due run, or this one if it is due: leased to `worker` under a new epoch. Null when nothing is due. */
   claimRun(worker: string, leaseSeconds: number, id?: string): Promise<Claim | null>;
   /** @returns false when the run is no longer mine: cancelled, ended or claimed by another. */
@@ -43,7 +53,10 @@ export interface Store {
   failRun(claim: Claim, code: string, detail: string): Promise<boolean>;
   /** Ends runs that three workers took up without progress. @returns their ids. */
   endCrashLoops(): Promise<string[]>;
+}
 
+/** Definitions of analyses. */
+export interface AnalysisStore {
   putAnalysis(project: string, analysis: StoredAnalysis, idempotency: Idempotency | null): Promise<void>;
   readAnalysis(project: string, name: string): Promise<StoredAnalysis | null>;
   listAnalyses(project: string, page: Page): Promise<Listed<StoredAnalysis>>;
@@ -51,10 +64,6 @@ export interface Store {
   deleteAnalysis(project: string, name: string): Promise<boolean>;
   /** The analyses that come from files become exactly these. */
   replaceFileAnalyses(project: string, analyses: readonly StoredAnalysis[]): Promise<void>;
-
-  /** Resolves when the record answers. */
-  ping(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** A key that makes a repeated request the same request. */

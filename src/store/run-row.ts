@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { Decision, Verdict } from "../model/finding.ts";
+import { Run, RunStatus } from "../model/run.ts";
+import { Instant } from "../model/time.ts";
+import type { Ask } from "./sql.ts";
+import type { StoredRun } from "./store.ts";
+
+/** Of a run without its report, for lists. */
+export const LIST_COLUMNS = `
+  id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by,
+  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now`;
+export const RUN_COLUMNS = `${LIST_COLUMNS}, report`;
+
+export const RunRow = z.object({
+  id: z.string(),
+  seq: z.string(),
+  project: z.string(),
+  snapshot: z.string(),
+  status: RunStatus,
+  attempt: z.int().nullable(),
+  verdict: Verdict.nullable(),
+  looks: z.int(),
+  summary: z.string().nullable(),
+  score: z.number().nullable(),
+  report: z.string().nullish(),
+  error_code: z.string().nullable(),
+  error_detail: z.string().nullable(),
+  epoch: z.int(),
+  state: z.string().nullable(),
+  leased_by: z.string().nullable(),
+  created_at: Instant,
+  due_at: Instant,
+  decided_at: Instant.nullable(),
+  finish_at: Instant.nullable(),
+  now: Instant,
+});
+export type RunRow = z.infer<typeof RunRow>;
+
+export const LookRow = z.object({ n: z.int(), at: Instant, decision: Decision, report: z.string() });
+
+/** The run that must be there. */
+export async function readForSure(tx: Ask, id: string): Promise<StoredRun> {
+  const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where id = $1`, [id]);
+  return toStoredRun(RunRow.parse(row));
+}
+
+export function toStoredRun(row: RunRow): StoredRun {
+  const live = row.status === "queued" || row.status === "running";
+  return {
+    run: Run.parse(JSON.parse(row.snapshot)),
+    project: row.project,
+    status: row.status,
+    createdAt: row.created_at,
+    dueAt: live ? row.due_at : null,
+    attempt: row.attempt,
+    verdict: row.verdict,
+    decidedAt: row.decided_at,
+    looks: row.looks,
+    summary: row.summary,
+    score: row.score,
+    report: row.report ?? null,
+    error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail ?? "" },
+  };
+}

@@ -1,0 +1,244 @@
+import { TouchstoneError } from "../errors.ts";
+import { canonicalJson, digestOf } from "../model/canonical.ts";
+import type { Run } from "../model/run.ts";
+import { Instant } from "../model/time.ts";
+import { endLive } from "./end-runs.ts";
+import { keepOutcome, takeKey } from "./idempotency-keys.ts";
+import { readCursor, toPage } from "./page.ts";
+import { LIST_COLUMNS, LookRow, readForSure, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
+import type { Ask, Sql, SqlValue } from "./sql.ts";
+import type { EarlierAttempts, NewRun, Page, RunFilter, RunStore, StartedRun, StoredLook, StoredRun } from "./store.ts";
+
+/** A post that repeats a decided run within this time gets that run; later it opens a new attempt. */
+const SAME_ATTEMPT_SECONDS = 60;
+
+/** Runs as callers see them: started, read, listed, cancelled, finished. */
+export const createRunStore = (sql: Sql): RunStore => ({
+  startRun: (start) => sql.transaction((tx) => startRun(tx, start)),
+
+  async readRun(project, id) {
+    const [row] = await sql.query(`select ${RUN_COLUMNS} from touchstone.runs where project = $1 and id = $2`, [
+      project,
+      id,
+    ]);
+    return row === undefined ? null : toStoredRun(RunRow.parse(row));
+  },
+
+  async listRuns(project, filter, page) {
+    const { where, values } = toWhere(project, filter, page);
+    const rows = await sql.query(
+      `select ${LIST_COLUMNS} from touchstone.runs where ${where} order by runs.seq desc limit ${page.limit + 1}`,
+      values,
+    );
+    const parsed = rows.map((row) => RunRow.parse(row));
+    return toPage(parsed, page, (row) => row.seq, toStoredRun);
+  },
+
+  async listLooks(project, id, page) {
+    const rows = await sql.query(
+      `select l.n, touchstone.iso(l.at) as at, l.decision, l.report from touchstone.looks l join touchstone.runs r on r.id = l.run_id
+       where r.project = $1 and r.id = $2 and l.n > $3 order by l.n limit ${page.limit + 1}`,
+      [project, id, readCursor(page.cursor, 0)],
+    );
+    const looks = rows.map((row): StoredLook => LookRow.parse(row));
+    return toPage(
+      looks,
+      page,
+      (look) => String(look.n),
+      (look) => look,
+    );
+  },
+
+  cancelRun: (project, id, detail) =>
+    sql.transaction(async (tx) => {
+      await endLive(tx, "cancelled", "project = $3 and id = $4", "cancelled", detail, [project, id]);
+      const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where project = $1 and id = $2`, [
+        project,
+        id,
+      ]);
+      return row === undefined ? null : toStoredRun(RunRow.parse(row));
+    }),
+
+  finishRun: (project, id, settleSeconds) =>
+    sql.transaction(async (tx) => {
+      await tx.query(
+        `update touchstone.runs set finish_at = coalesce(finish_at, now()), due_at = least(due_at, coalesce(finish_at, now()) + make_interval(secs => $3))
+         where project = $1 and id = $2 and status in ('queued', 'running')`,
+        [project, id, settleSeconds],
+      );
+      const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where project = $1 and id = $2`, [
+        project,
+        id,
+      ]);
+      return row === undefined ? null : toStoredRun(RunRow.parse(row));
+    }),
+
+  async endedAmong(ids) {
+    const rows = await sql.query<{ id: string }>(
+      "select id from touchstone.runs where id = any($1) and status in ('done', 'failed', 'cancelled')",
+      [ids],
+    );
+    return rows.map(({ id }) => id);
+  },
+});
+
+async function startRun(tx: Ask, { project, requestDigest, idempotency, build }: NewRun): Promise<StartedRun> {
+  if (idempotency !== null) {
+    const id = await takeKey(tx, project, idempotency);
+    if (id !== null) return { run: await readForSure(tx, id), outcome: "repeated", superseded: [] };
+  }
+  const [clock] = await tx.query<{ now: Instant }>("select touchstone.iso(now()) as now");
+  const now = Instant.parse(clock?.now);
+  const first = build(now, null);
+  const { rollout } = first.run;
+  let { run, dueAt } = first;
+  let identity: string | null = null;
+  let attempt: number | null = null;
+  let superseded: string[] = [];
+  if (rollout !== null) {
+    const { attempt: given, ...place } = rollout;
+    identity = digestOf({
+      ...place,
+      analysis: run.analysis.name,
+      baseline: run.baseline.label,
+      candidate: candidateLabels(run),
+    });
+    // Posts for one rollout take turns, so that two of them cannot both find nothing.
+    await tx.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [
+      `${project}/${rollout.namespace}/${rollout.name}`,
+    ]);
+    const found = await findSame(tx, project, identity, given ?? null, requestDigest);
+    if (found !== null) {
+      if (idempotency !== null) await keepOutcome(tx, project, idempotency, found.run.id);
+      return { run: found, outcome: "same", superseded: [] };
+    }
+    superseded = await supersede(tx, project, rollout);
+    attempt = given ?? (await nextAttempt(tx, project, identity));
+    // Every attempt of a rollout shares one error budget, the first one too.
+    const again = build(now, await spentByAttempts(tx, project, identity));
+    run = { ...again.run, id: first.run.id };
+    dueAt = again.dueAt;
+  }
+  const [row] = await tx.query(
+    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${RUN_COLUMNS}`,
+    [
+      run.id,
+      project,
+      canonicalJson(run),
+      requestDigest,
+      run.analysis.name,
+      run.baseline.label,
+      candidateLabels(run),
+      rollout?.namespace ?? null,
+      rollout?.name ?? null,
+      rollout?.revision ?? null,
+      identity,
+      attempt,
+      dueAt,
+    ],
+  );
+  if (idempotency !== null) await keepOutcome(tx, project, idempotency, run.id);
+  return { run: toStoredRun(RunRow.parse(row)), outcome: "created", superseded };
+}
+
+/** The labels of all candidates, sorted: in whatever order they are named, it is the same run. */
+function candidateLabels({ candidate, candidates }: Run): string {
+  return (candidates ?? [candidate])
+    .map(({ label }) => label)
+    .sort()
+    .join(",");
+}
+
+/** The run that this identity has already: live, just decided, or of the very attempt that was asked for. */
+async function findSame(
+  tx: Ask,
+  project: string,
+  identity: string,
+  attempt: number | null,
+  requestDigest: string,
+): Promise<StoredRun | null> {
+  const rows = await tx.query<{ id: string; request_digest: string; live: boolean }>(
+    `select id, request_digest, status in ('queued', 'running') as live from touchstone.runs
+     where project = $1 and identity = $2 and ($3::int is null or attempt = $3)
+       and (status in ('queued', 'running') or $3::int is not null or decided_at > now() - make_interval(secs => ${SAME_ATTEMPT_SECONDS}))
+     order by seq desc limit 1`,
+    [project, identity, attempt],
+  );
+  const [row] = rows;
+  if (row === undefined) return null;
+  if (row.request_digest !== requestDigest && row.live) {
+    throw new TouchstoneError(
+      "conflict",
+      `run ${row.id} is live for this rollout, analysis, baseline and candidate with another request (${row.request_digest}, this one is ${requestDigest})`,
+    );
+  }
+  return row.request_digest === requestDigest ? readForSure(tx, row.id) : null;
+}
+
+/** Ends the live runs of older revisions of the same rollout. Numbers compare as numbers; of other revisions the later post is the newer one. */
+async function supersede(tx: Ask, project: string, rollout: NonNullable<Run["rollout"]>): Promise<string[]> {
+  const live = await tx.query<{ id: string; revision: string }>(
+    `select id, revision from touchstone.runs
+     where project = $1 and namespace = $2 and rollout_name = $3 and revision <> $4 and status in ('queued', 'running')`,
+    [project, rollout.namespace, rollout.name, rollout.revision],
+  );
+  const isNumber = (revision: string) => /^\d{1,15}$/.test(revision);
+  const newer = live.find(
+    ({ revision }) => isNumber(revision) && isNumber(rollout.revision) && Number(revision) > Number(rollout.revision),
+  );
+  if (newer !== undefined) {
+    throw new TouchstoneError(
+      "conflict",
+      `revision ${rollout.revision} is older than revision ${newer.revision}, which run ${newer.id} judges now`,
+    );
+  }
+  const ids = live.map(({ id }) => id);
+  if (ids.length > 0)
+    await endLive(
+      tx,
+      "cancelled",
+      "id = any($3)",
+      "superseded",
+      `a run for revision ${rollout.revision} of ${rollout.namespace}/${rollout.name} took its place`,
+      [ids],
+    );
+  return ids;
+}
+
+async function spentByAttempts(tx: Ask, project: string, identity: string): Promise<EarlierAttempts> {
+  const [row] = await tx.query<{ rollback: number; promote: number }>(
+    `select coalesce(sum(spent_rollback), 0)::float8 as rollback, coalesce(sum(spent_promote), 0)::float8 as promote
+     from touchstone.runs where project = $1 and identity = $2`,
+    [project, identity],
+  );
+  return { spentRollback: row?.rollback ?? 0, spentPromote: row?.promote ?? 0 };
+}
+
+async function nextAttempt(tx: Ask, project: string, identity: string): Promise<number> {
+  const [row] = await tx.query<{ attempt: number }>(
+    "select coalesce(max(attempt), 0) + 1 as attempt from touchstone.runs where project = $1 and identity = $2",
+    [project, identity],
+  );
+  return row?.attempt ?? 1;
+}
+
+function toWhere(project: string, filter: RunFilter, page: Page): { where: string; values: SqlValue[] } {
+  const values: SqlValue[] = [project];
+  const parts = ["project = $1"];
+  const add = (sql: (position: string) => string, value: string | undefined) => {
+    if (value === undefined) return;
+    values.push(value);
+    parts.push(sql(`$${values.length}`));
+  };
+  add((p) => `seq < ${p}::bigint`, page.cursor === null ? undefined : String(readCursor(page.cursor, 0)));
+  add((p) => `analysis_name = ${p}`, filter.analysis);
+  add((p) => `namespace = ${p}`, filter.namespace);
+  add((p) => `rollout_name = ${p}`, filter.rollout);
+  add((p) => `status = ${p}`, filter.status);
+  add((p) => `verdict = ${p}`, filter.verdict);
+  add((p) => `(${p} = any(string_to_array(candidate_label, ',')) or baseline_label = ${p})`, filter.version);
+  add((p) => `created_at >= ${p}::timestamptz`, filter.since);
+  add((p) => `created_at < ${p}::timestamptz`, filter.until);
+  return { where: parts.join(" and "), values };
+}

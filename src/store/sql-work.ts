@@ -1,0 +1,109 @@
+import { readStoredState, toStoredState } from "../model/look-state.ts";
+import { Run } from "../model/run.ts";
+import type { Instant } from "../model/time.ts";
+import { endLive } from "./end-runs.ts";
+import { RUN_COLUMNS, RunRow } from "./run-row.ts";
+import type { Sql } from "./sql.ts";
+import type { Claim, WorkStore } from "./store.ts";
+
+/** Three claims that ended without a stored look: the run kills its workers. */
+const MAX_CLAIMS = 3;
+
+/** What workers do with runs: take them up, hold them, put down what they found. */
+export const createWorkStore = (sql: Sql): WorkStore => ({
+  async claimRun(worker, leaseSeconds, id) {
+    const [row] = await sql.query(
+      `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
+       where id = (
+         select id from touchstone.runs
+         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until <= now()) and claims < ${MAX_CLAIMS}
+           and ($3::text is null or id = $3)
+         order by due_at limit 1 for update skip locked)
+       returning ${RUN_COLUMNS}`,
+      [worker, leaseSeconds, id ?? null],
+    );
+    return row === undefined ? null : toClaim(RunRow.parse(row), worker);
+  },
+
+  async renewLease(claim, leaseSeconds) {
+    const rows = await sql.query(
+      `update touchstone.runs set lease_until = now() + make_interval(secs => $3) where ${MINE} returning id`,
+      [claim.run.id, claim.epoch, leaseSeconds],
+    );
+    return rows.length === 1;
+  },
+
+  async handBack(claim) {
+    await sql.query(
+      `update touchstone.runs set lease_until = null, leased_by = null, claims = claims - 1 where ${MINE}`,
+      [claim.run.id, claim.epoch],
+    );
+  },
+
+  storeLook: (claim, look) =>
+    sql.transaction(async (tx) => {
+      // Between two looks a run is running and nobody's, with the time of its next look.
+      const rows = await tx.query<{ looks: number }>(
+        `update touchstone.runs set status = case when $8::timestamptz is null then 'done' else 'running' end,
+           verdict = $3, decided_at = case when $8::timestamptz is null then now() end, due_at = coalesce($8::timestamptz, due_at),
+           report = $4, state = $5, summary = $6, score = $7, looks = looks + 1, claims = 0, lease_until = null, leased_by = null,
+           spent_rollback = $9, spent_promote = $10
+         where ${MINE} returning looks`,
+        [
+          claim.run.id,
+          claim.epoch,
+          look.nextAt === null ? look.decision : null,
+          look.report,
+          toStoredState(look.state),
+          look.summary,
+          look.score,
+          look.nextAt,
+          look.state.spent?.rollback ?? 0,
+          look.state.spent?.promote ?? 0,
+        ],
+      );
+      const [row] = rows;
+      if (row === undefined) return false;
+      await tx.query(
+        "insert into touchstone.looks (run_id, n, epoch, at, decision, report) values ($1, $2, $3, $4, $5, $6)",
+        [claim.run.id, row.looks, claim.epoch, look.at, look.decision, look.report],
+      );
+      return true;
+    }),
+
+  async failRun(claim, code, detail) {
+    const ended = await endLive(sql, "failed", "id = $3 and epoch = $4", code, detail, [claim.run.id, claim.epoch]);
+    return ended.length === 1;
+  },
+
+  endCrashLoops: () =>
+    endLive(
+      sql,
+      "failed",
+      `claims >= ${MAX_CLAIMS} and lease_until <= now()`,
+      "crash_loop",
+      `${MAX_CLAIMS} workers took up the run and none of them stored a look`,
+      [],
+    ),
+});
+
+/** A worker may write only under the epoch of its own claim. */
+const MINE = "id = $1 and epoch = $2 and status = 'running'";
+
+function toClaim(row: RunRow, worker: string): Claim {
+  return {
+    run: finishedEarly(Run.parse(JSON.parse(row.snapshot)), row.finish_at),
+    epoch: row.epoch,
+    worker,
+    looks: row.looks,
+    state: row.state === null ? null : readStoredState(row.state),
+    now: row.now,
+  };
+}
+
+/** A run that was told to finish has a window that ends then. */
+function finishedEarly(run: Run, finishAt: Instant | null): Run {
+  const { window } = run;
+  if (finishAt === null || window === null || Date.parse(finishAt) >= Date.parse(window.end)) return run;
+  return { ...run, window: { start: window.start, end: finishAt } };
+}
