@@ -8,6 +8,7 @@ import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
 import type { Run, StartRunRequest, Window } from "./model/run.ts";
 import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
+import type { Targets } from "./notify/target.ts";
 import type { Sources } from "./sources/source.ts";
 import type { Idempotency, StartedRun, Store } from "./store/store.ts";
 
@@ -15,7 +16,14 @@ export interface StartRunDependencies {
   readonly store: Store;
   readonly doorbell: Doorbell;
   readonly sources: Sources;
+  readonly targets: Targets;
   readonly newId: () => string;
+}
+
+/** Who asks for a run, and the key by which a repetition is known. */
+export interface Caller {
+  readonly actor: string;
+  readonly idempotency: Idempotency | null;
 }
 
 /**
@@ -26,23 +34,26 @@ export interface StartRunDependencies {
  *   `idempotency_mismatch`, `store_unavailable`.
  */
 export async function startRun(
-  { store, doorbell, sources, newId }: StartRunDependencies,
+  { store, doorbell, sources, targets, newId }: StartRunDependencies,
   project: string,
   request: StartRunRequest,
-  idempotency: Idempotency | null,
+  { actor, idempotency }: Caller,
 ): Promise<StartedRun> {
   const analysis = await findAnalysis(store, project, request.analysis);
   const args = argumentsOf(analysis, request.args ?? {});
-  refuseUnrunnable(analysis, sources);
+  const place = typeof request.analysis === "string" ? "" : "/analysis";
+  refuseUnrunnable(analysis, sources, place);
+  const notify = targetsOf(request, targets);
   const candidates = request.candidates ?? (request.candidate === undefined ? [] : [request.candidate]);
   const [first] = candidates;
   if (first === undefined) throw new RangeError("a request without a candidate passed its schema");
   for (const candidate of candidates)
-    refuseEqualArms(analysis, { baseline: request.baseline, candidate, window: request.window }, args, sources);
+    refuseEqualArms(analysis, { baseline: request.baseline, candidate, window: request.window }, args, sources, place);
   const started = await store.startRun({
     project,
     requestDigest: digestOf(request),
     idempotency,
+    actor,
     build(now, earlier) {
       const window = request.window ?? windowFrom(analysis, now);
       refuseShortWindow(analysis, window);
@@ -59,6 +70,7 @@ export async function startRun(
         window,
         args,
         rollout: request.rollout ?? null,
+        ...(notify.length === 0 ? {} : { notify }),
         ...(earlier === null
           ? {}
           : { budgetShares: sharesOfAttempt({ rollback: earlier.spentRollback, promote: earlier.spentPromote }) }),
@@ -100,6 +112,19 @@ export function argumentsOf(analysis: Analysis, given: Readonly<Record<string, s
   return args;
 }
 
+/** The targets that the request names, and those that are always told; in the order of their names. */
+function targetsOf({ notify = [] }: StartRunRequest, targets: Targets): string[] {
+  const issues = notify.flatMap((name, index): Issue[] =>
+    targets.has(name)
+      ? []
+      : [{ pointer: `/notify/${index}`, detail: `no notification target named ${name} is configured` }],
+  );
+  if (issues.length > 0)
+    throw new TouchstoneError("invalid_request", issues.map(({ detail }) => detail).join("; "), { issues });
+  const always = [...targets].flatMap(([name, target]) => (target.always ? [name] : []));
+  return [...new Set([...notify, ...always])].sort();
+}
+
 async function findAnalysis(store: Store, project: string, wanted: StartRunRequest["analysis"]): Promise<Analysis> {
   const document = typeof wanted === "string" ? (await store.readAnalysis(project, wanted))?.document : wanted;
   if (typeof wanted === "string" && document === undefined) {
@@ -128,8 +153,9 @@ export function runnableIssues(analysis: Analysis, sources: Sources): Issue[] {
   });
 }
 
-function refuseUnrunnable(analysis: Analysis, sources: Sources): void {
-  const issues = runnableIssues(analysis, sources);
+/** @param place  JSON pointer of the analysis in the request. */
+function refuseUnrunnable(analysis: Analysis, sources: Sources, place: string): void {
+  const issues = runnableIssues(analysis, sources).map((issue) => ({ ...issue, pointer: place + issue.pointer }));
   if (issues.length > 0)
     throw new TouchstoneError(
       "not_runnable",
@@ -144,12 +170,13 @@ export function refuseEqualArms(
   { baseline, candidate, window }: Pick<SourceArms, "baseline" | "candidate" | "window">,
   args: Readonly<Record<string, string>>,
   sources: Sources,
+  place = "",
 ): void {
   const issues: Issue[] = [];
   for (const [index, metric] of analysis.metrics.entries()) {
     const source = sources.get(metric.source);
     if (source === undefined) continue;
-    const pointer = `/spec/metrics/${index}/query`;
+    const pointer = `${place}/spec/metrics/${index}/query`;
     const request = { metric, args, window: window ?? ANY_WINDOW, stepSeconds: analysis.plan.stepSeconds };
     try {
       if (source.render({ ...request, version: baseline }) === source.render({ ...request, version: candidate })) {

@@ -6,6 +6,7 @@ export interface Telemetry {
   readonly registry: Registry;
   readonly runsStarted: Counter<"outcome">;
   readonly runsEnded: Counter<"status" | "verdict">;
+  readonly overrides: Counter<"verdict">;
   readonly lookSeconds: Histogram;
   readonly sourceQuerySeconds: Histogram<"source" | "outcome">;
   readonly httpRequestSeconds: Histogram<"method" | "route" | "status">;
@@ -38,6 +39,12 @@ export function createTelemetry(): Telemetry {
       name: "touchstone_runs_total",
       help: "Runs that ended here.",
       labelNames: ["status", "verdict"],
+      registers,
+    }),
+    overrides: new Counter({
+      name: "touchstone_overrides_total",
+      help: "Verdicts that a person put beside the computed one.",
+      labelNames: ["verdict"],
       registers,
     }),
     lookSeconds: new Histogram({

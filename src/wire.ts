@@ -16,6 +16,7 @@ import { TouchstoneError } from "./errors.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
+import type { Targets } from "./notify/target.ts";
 import type { Sources } from "./sources/source.ts";
 import { checkSchema, migrate } from "./store/migrations.ts";
 import { createPgliteSql } from "./store/pglite.ts";
@@ -33,6 +34,7 @@ export type Role = "all" | "api" | "worker";
 /** What a test hands in instead of the real thing. */
 export interface WireOverrides {
   readonly sources?: Sources;
+  readonly targets?: Targets;
   readonly runLook?: RunLook;
   readonly log?: Logger;
 }
@@ -85,6 +87,7 @@ async function start(
 ): Promise<Touchstone> {
   const spec: SourcesSpec = { configs: config.sources, environment: config.secrets.environment };
   const sources = overrides.sources ?? wireSources(spec);
+  const targets = overrides.targets ?? new Map();
   const telemetry = createTelemetry();
   const openapi = await readFile(join(ROOT, "openapi.yaml"), "utf8");
 
@@ -122,6 +125,7 @@ async function start(
     store,
     doorbell,
     sources,
+    targets,
     watcher,
     telemetry,
     log,

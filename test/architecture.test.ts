@@ -23,7 +23,7 @@ const isOneOf =
     paths.includes(path);
 
 /** From the ground up. An adapter is any file of an adapter folder but its port. */
-const PORTS = ["sources/source.ts", "store/store.ts", "doorbell/doorbell.ts"];
+const PORTS = ["sources/source.ts", "store/store.ts", "doorbell/doorbell.ts", "notify/target.ts"];
 const FLOORS: readonly Floor[] = [
   { name: "errors", holds: isOneOf("errors.ts"), floors: [], packages: [] },
   { name: "model", holds: inFolder("model"), floors: ["errors"], packages: ["zod", "yaml", "node:crypto"] },
@@ -51,7 +51,7 @@ const FLOORS: readonly Floor[] = [
   {
     name: "adapter",
     holds: (path) =>
-      ["sources/", "store/", "doorbell/"].some((folder) => path.startsWith(folder)) && !PORTS.includes(path),
+      ["sources/", "store/", "doorbell/", "notify/"].some((folder) => path.startsWith(folder)) && !PORTS.includes(path),
     floors: ["port", "model", "errors", "log"],
     packages: [
       "pg",

@@ -19,7 +19,14 @@ export function analysisOf(text: string): Analysis {
 }
 
 export function runOf(
-  options: { id?: string; analysis?: string; rollout?: Rollout | null; baseline?: string; candidate?: string } = {},
+  options: {
+    id?: string;
+    analysis?: string;
+    rollout?: Rollout | null;
+    baseline?: string;
+    candidate?: string;
+    notify?: string[];
+  } = {},
 ): Run {
   const analysis = analysisOf(options.analysis ?? SMALL_ANALYSIS);
   return {
@@ -31,5 +38,6 @@ export function runOf(
     window: { start: "2026-11-20T08:00:00.000Z", end: "2026-11-20T08:30:00.000Z" },
     args: {},
     rollout: options.rollout ?? null,
+    ...(options.notify === undefined ? {} : { notify: options.notify }),
   };
 }

@@ -132,6 +132,42 @@ describe("the street, embedded", () => {
     expect(first.body.rollout).toEqual({ ...rollout, attempt: 1 });
   });
 
+  test("a person's verdict stands beside the computed one, and the audit log tells of both", async () => {
+    const { body: done } = await street.ask("POST", "/v1/runs", request("v2"));
+    const { body: run } = await street.ask("GET", `/v1/runs/${done.id}?wait=60s`);
+    expect(run).toMatchObject({ verdict: "rollback", effectiveVerdict: "rollback", override: null });
+    const path = `/v1/runs/${run.id}/override`;
+    const override = { verdict: "promote", reason: "the drop is in the rater, not in the agent", by: "ann" };
+    const stale = await street.ask("POST", path, { ...override, expectedVersion: run.version - 1 });
+    expect(stale).toMatchObject({ status: 409, body: { code: "conflict", issues: [{ pointer: "/expectedVersion" }] } });
+    const bare = await street.ask("POST", path, { verdict: "promote", reason: "no", expectedVersion: run.version });
+    expect(bare).toMatchObject({ status: 422, body: { issues: [{ pointer: "/reason" }] } });
+    const key = { "idempotency-key": "override-1" };
+    const after = await street.ask("POST", path, { ...override, expectedVersion: run.version }, key);
+    expect(after).toMatchObject({
+      status: 200,
+      body: { verdict: "rollback", effectiveVerdict: "promote", override: { verdict: "promote", by: "ann (local)" } },
+    });
+    expect((await street.ask("POST", path, { ...override, expectedVersion: run.version }, key)).text).toBe(after.text);
+    const report = await street.ask("GET", `/v1/runs/${run.id}/report`);
+    expect(report.body.verdict).toBe("rollback");
+    const audit = await street.ask("GET", `/v1/audit?subject=${run.id}`);
+    expect(audit.body.items.map(({ action, actor }: { action: string; actor: string }) => [action, actor])).toEqual([
+      ["run.done", expect.stringMatching(/^worker /)],
+      ["run.overridden", "ann (local)"],
+    ]);
+    const head = (await street.ask("GET", "/v1/audit")).body.head;
+    expect(audit.body.items.at(-1)).toMatchObject(head);
+  });
+
+  test("a run tells only targets that the operator defined", async () => {
+    const answer = await street.ask("POST", "/v1/runs", { ...request("v2"), notify: ["nobody"] });
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: "invalid_request", issues: [{ pointer: "/notify/0" }] },
+    });
+  });
+
   test("a run whose window is not over waits, can be cancelled, and then stays cancelled", async () => {
     const later = { start: new Date().toISOString(), end: new Date(Date.now() + 3_600_000).toISOString() };
     const { body } = await street.ask("POST", "/v1/runs", request("v3", { window: later }));
@@ -305,7 +341,7 @@ describe("the street, embedded", () => {
         }),
         422,
         "arms_identical",
-        "/spec/metrics/0/query",
+        "/analysis/spec/metrics/0/query",
         /asks the same question for v1 and v2/,
       ],
       [
@@ -353,7 +389,7 @@ describe("the street, embedded", () => {
         }),
         422,
         "not_runnable",
-        "/spec/metrics/0/source",
+        "/analysis/spec/metrics/0/source",
         /no source named prom is configured/,
       ],
       [

@@ -7,6 +7,7 @@ import { checkAnalysis, invalidAnalysis, readAnalysis, type ReadAnalysis } from 
 import type { Sources } from "../sources/source.ts";
 import { runnableIssues } from "../start-run.ts";
 import type { Store, StoredAnalysis } from "../store/store.ts";
+import { actorOf } from "./authenticate.ts";
 import { readJson, readText } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";
 import { PageQuery, readIdempotency, readQuery, toPage } from "./parameters.ts";
@@ -91,12 +92,13 @@ export function createAnalysisRoutes({ store, sources }: { store: Store; sources
         });
       }
       const stored: StoredAnalysis = { name, origin: "api", document, digest: analysisDigest(analysis) };
-      await store.putAnalysis(PROJECT, stored, readIdempotency(request, `PUT /v1/analyses/${name}`, document));
+      const idempotency = readIdempotency(request, `PUT /v1/analyses/${name}`, document);
+      await store.putAnalysis(PROJECT, stored, idempotency, actorOf(response));
       response.json(toView(stored, sources));
     })
     .delete(async (request, response) => {
       const name = request.params.name;
-      if (!Name.safeParse(name).success || !(await store.deleteAnalysis(PROJECT, name)))
+      if (!Name.safeParse(name).success || !(await store.deleteAnalysis(PROJECT, name, actorOf(response))))
         throw new TouchstoneError("not_found", `there is no analysis named ${name}`);
       response.status(204).end();
     })

@@ -4,6 +4,7 @@ import { pinoHttp } from "pino-http";
 import type { Logger } from "../log.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createAnalysisRoutes } from "./analyses.ts";
+import { createAuditRoutes } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { readBytes } from "./body.ts";
 import { createHealthRoutes } from "./health.ts";
@@ -73,6 +74,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(readBytes);
   app.use("/v1", createRunRoutes(dependencies));
   app.use("/v1", createAnalysisRoutes({ store, sources }));
+  app.use("/v1", createAuditRoutes({ store }));
   app.get("/metrics", async (_request, response) => {
     response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
   });

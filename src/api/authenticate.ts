@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { RequestHandler } from "express";
+import type { RequestHandler, Response } from "express";
 import { TouchstoneError } from "../errors.ts";
 
 /**
@@ -13,7 +13,10 @@ export function authenticate(token: string | null): RequestHandler {
   return (request, response, next) => {
     const given = tokenIn(request.get("authorization"));
     // Digests have equal length, which timingSafeEqual needs, and hide where two tokens differ.
-    if (given !== null && timingSafeEqual(digest(given), wanted)) return next();
+    if (given !== null && timingSafeEqual(digest(given), wanted)) {
+      response.locals[ACTOR] = "token";
+      return next();
+    }
     response.setHeader("www-authenticate", 'Bearer realm="touchstone", Basic realm="touchstone"');
     throw new TouchstoneError(
       "unauthorized",
@@ -24,9 +27,21 @@ export function authenticate(token: string | null): RequestHandler {
   };
 }
 
-const refuseForeignHost: RequestHandler = (request, _response, next) => {
+const ACTOR = "actor";
+
+/** How the caller was let in, for the audit log: `token`, or `local` where no token is set. */
+export function actorOf(response: Response): string {
+  const actor: unknown = response.locals[ACTOR];
+  if (typeof actor !== "string") throw new RangeError("the request was not authenticated");
+  return actor;
+}
+
+const refuseForeignHost: RequestHandler = (request, response, next) => {
   const host = (request.get("host") ?? "").replace(/:\d+$/, "");
-  if (/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(host)) return next();
+  if (/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(host)) {
+    response.locals[ACTOR] = "local";
+    return next();
+  }
   throw new TouchstoneError("forbidden", "without a token Touchstone answers only as localhost; set TOUCHSTONE_TOKEN");
 };
 

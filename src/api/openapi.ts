@@ -2,10 +2,12 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
+import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
-import { LookView, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
+import { LookView, OverrideRequest, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
-import { PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
+import { AuditPage } from "./audit.ts";
+import { AuditQuery, PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
 
 /** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
 export function toOpenApi(): string {
@@ -19,7 +21,7 @@ export function toOpenApi(): string {
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }, { basic: [] }, {}],
-    tags: [{ name: "runs" }, { name: "analyses" }, { name: "service" }],
+    tags: [{ name: "runs" }, { name: "analyses" }, { name: "audit" }, { name: "service" }],
     paths: {
       "/v1/runs": {
         post: operation("startRun", "runs", "Start a run: it is stored before the answer is sent.", {
@@ -98,6 +100,43 @@ export function toOpenApi(): string {
           responses: { "200": json("The cancelled run.", "Run") },
           errors: [401, 404, 409, 503],
         }),
+      },
+      "/v1/runs/{id}/override": {
+        post: operation(
+          "overrideRun",
+          "runs",
+          "Put a person's verdict beside the computed one, which stays. Hooks answer the newest override.",
+          {
+            parameters: [RUN_ID, IDEMPOTENCY_KEY],
+            body: { "application/json": ref("OverrideRequest") },
+            responses: { "200": json("The run with the override.", "Run") },
+            errors: [400, 401, 404, 409, 413, 415, 422, 503],
+          },
+        ),
+      },
+      "/v1/runs/{id}/deliveries": {
+        get: operation(
+          "listDeliveries",
+          "runs",
+          "What was told of a run to which notification target, and what waits.",
+          {
+            parameters: [RUN_ID],
+            responses: { "200": list("All deliveries.", "Delivery") },
+            errors: [401, 404, 503],
+          },
+        ),
+      },
+      "/v1/audit": {
+        get: operation(
+          "listAudit",
+          "audit",
+          "Read the audit log: a chain of hashes over everything that was decided, overridden, cancelled or changed.",
+          {
+            parameters: queryParameters(AuditQuery),
+            responses: { "200": json("A page of records with the newest link.", "AuditPage") },
+            errors: [400, 401, 503],
+          },
+        ),
       },
       "/v1/analyses": {
         get: operation("listAnalyses", "analyses", "List analyses by name.", {
@@ -296,12 +335,15 @@ function queryParameters(schema: z.ZodObject): object[] {
 
 /** Requests as callers may write them, answers as they will read them. */
 function componentSchemas(): Record<string, object> {
-  const requests = { StartRunRequest, AnalysisDocument };
+  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument };
   const answers = {
     Run: RunView,
     RunListItem,
     Look: LookView,
     Report,
+    Delivery: DeliveryView,
+    RunEvent,
+    AuditPage,
     AnalysisView,
     AnalysisListItem,
     Validation: ValidationView,

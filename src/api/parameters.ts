@@ -43,6 +43,13 @@ export const RunListQuery = z.strictObject({
   until: Instant.optional(),
 });
 
+export const AuditQuery = z.strictObject({
+  ...pageFields,
+  subject: visible(253)
+    .optional()
+    .describe("Id of a run, or name of an analysis: only its records, which alone make no chain."),
+});
+
 export const RunQuery = z.strictObject({
   wait: Duration.refine(
     (wait) => !isDuration(wait) || durationSeconds(wait) <= MAX_WAIT_SECONDS,

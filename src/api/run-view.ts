@@ -29,12 +29,17 @@ export function toRunListItem({
   decidedAt,
   score,
   attempt,
+  version,
+  override,
 }: StoredRun): RunListItem {
   const self = `/v1/runs/${run.id}`;
   return {
     id: run.id,
     status,
+    version,
     verdict,
+    effectiveVerdict: override?.verdict ?? verdict,
+    override,
     summary,
     createdAt,
     decidedAt,

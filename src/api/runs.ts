@@ -1,12 +1,13 @@
 import { Router, type Request, type Response } from "express";
 import { TouchstoneError } from "../errors.ts";
-import { Report, StartRunRequest } from "../model/run.ts";
+import { OverrideRequest, Report, StartRunRequest } from "../model/run.ts";
 import { durationSeconds } from "../model/time.ts";
 import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
 import { toMarkdown } from "../report/markdown.ts";
 import { startRun, type StartRunDependencies } from "../start-run.ts";
 import type { StoredRun } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
+import { actorOf } from "./authenticate.ts";
 import { parseAs, readJson } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";
 import { PageQuery, readIdempotency, readQuery, RunListQuery, RunQuery, toPage } from "./parameters.ts";
@@ -34,7 +35,8 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .route("/runs")
     .post(async (request, response) => {
       const body = parseAs(StartRunRequest, readJson(request));
-      const started = await startRun(dependencies, PROJECT, body, readIdempotency(request, "POST /v1/runs", body));
+      const idempotency = readIdempotency(request, "POST /v1/runs", body);
+      const started = await startRun(dependencies, PROJECT, body, { idempotency, actor: actorOf(response) });
       telemetry.runsStarted.inc({ outcome: started.outcome });
       response
         .status(started.outcome === "same" ? 200 : 202)
@@ -99,12 +101,38 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .all(onlyMethods("POST"));
 
   router
+    .route("/runs/:id/override")
+    .post(async (request, response) => {
+      const before = await find(request);
+      const { id } = before.run;
+      const body = parseAs(OverrideRequest, readJson(request));
+      const { by, ...override } = body;
+      const after = await store.overrideRun(PROJECT, id, {
+        ...override,
+        actor: by === undefined ? actorOf(response) : `${by} (${actorOf(response)})`,
+        idempotency: readIdempotency(request, `POST /v1/runs/${id}/override`, body),
+      });
+      if (after === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
+      telemetry.overrides.inc({ verdict: override.verdict });
+      response.json(toRunView(after));
+    })
+    .all(onlyMethods("POST"));
+
+  router
+    .route("/runs/:id/deliveries")
+    .get(async (request, response) => {
+      const { run } = await find(request);
+      response.json({ items: await store.listDeliveries(PROJECT, run.id), nextCursor: null });
+    })
+    .all(onlyMethods("GET"));
+
+  router
     .route("/runs/:id/cancel")
     .post(async (request, response) => {
       const before = await find(request);
       if (before.dueAt === null && before.status !== "cancelled")
         throw new TouchstoneError("conflict", `run ${before.run.id} is ${before.status} and stays so`);
-      const after = await store.cancelRun(PROJECT, before.run.id, "cancelled by request");
+      const after = await store.cancelRun(PROJECT, before.run.id, "cancelled by request", actorOf(response));
       if (after === null) throw new TouchstoneError("not_found", `there is no run ${before.run.id}`);
       if (after.status !== "cancelled")
         throw new TouchstoneError("conflict", `run ${after.run.id} became ${after.status} in the meantime`);

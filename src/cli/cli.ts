@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Config } from "../config.ts";
 import { ERRORS, isTouchstoneError, TouchstoneError } from "../errors.ts";
+import type { AuditHead } from "../model/audit.ts";
 import { canonicalJson } from "../model/canonical.ts";
+import { Verdict } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
 import { readAnalysis, toPath } from "../model/read-analysis.ts";
 import { Rollout, type RunView, type StartRunRequest, type Window } from "../model/run.ts";
@@ -17,6 +19,7 @@ import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
 import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
 import type { Role, ServeOptions } from "./serve.ts";
+import { verifyAudit } from "./verify-audit.ts";
 
 /** What the command line stands on: everything that touches the world is handed in. */
 export interface CliDependencies {
@@ -204,6 +207,69 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     );
 
   program
+    .command("cancel <run>")
+    .description("cancel a run that has not ended")
+    .addOption(output())
+    .action(async (id: string, options: { output: Output }) => {
+      stdout(printRun(await client().cancelRun(id, AbortSignal.timeout(30_000)), options.output));
+    });
+
+  program
+    .command("override <run>")
+    .description("put your verdict beside the computed one, which stays; hooks and `wait` answer yours")
+    .addOption(new Option("--verdict <verdict>", "yours").choices(Verdict.options).makeOptionMandatory())
+    .requiredOption("--reason <text>", "why, in at least 10 characters; kept in the audit log")
+    .option("--by <name>", "who decides")
+    .addOption(
+      new Option(
+        "--expected-version <n>",
+        "the version of the run that you read; default: the one it has now",
+      ).argParser(whole(0, 1_000_000_000)),
+    )
+    .addOption(output())
+    .action(
+      async (
+        id: string,
+        {
+          output: format,
+          verdict,
+          reason,
+          by,
+          expectedVersion,
+        }: { output: Output; verdict: Verdict; reason: string; by?: string; expectedVersion?: number },
+      ) => {
+        const signal = AbortSignal.timeout(30_000);
+        const version = expectedVersion ?? (await client().readRun(id, 0, signal)).version;
+        const run = await client().overrideRun(
+          id,
+          { verdict, reason, expectedVersion: version, ...(by === undefined ? {} : { by }) },
+          signal,
+        );
+        stdout(printRun(run, format));
+      },
+    );
+
+  program
+    .command("verify <what>")
+    .description(
+      "`verify audit`: follow the audit log of the server from its first record; exits 1 where it was tampered with",
+    )
+    .addOption(
+      new Option("--known <seq:hash>", "a link that you kept: the log must still hold it").argParser(auditHead),
+    )
+    .action(async (what: string, { known }: { known?: AuditHead }) => {
+      if (what !== "audit")
+        throw new TouchstoneError("invalid_request", `there is no ${what} to verify; write: verify audit`);
+      const check = await verifyAudit(client(), known ?? null, AbortSignal.timeout(600_000));
+      if (check.sound)
+        stdout(`the audit log is sound: ${check.head.seq} records, head ${check.head.seq}:${check.head.hash}\n`);
+      else {
+        stdout(`record ${check.seq} ${check.fault}\n`);
+        setExit(1);
+      }
+    });
+
+  program
     .command("validate <files...>")
     .description("check analyses; with TOUCHSTONE_SOURCES set, also whether they can run here")
     .addOption(
@@ -372,9 +438,11 @@ async function awaitVerdict(
     }
     if (run.status !== lastStatus) stderr(`${run.id} ${run.status}\n`);
     lastStatus = run.status;
+    if (run.override !== null && run.dueAt === null)
+      stderr(`${run.override.by} overrode it to ${run.override.verdict}: ${run.override.reason}\n`);
     if (run.verdict !== null) {
       stdout(printReport(await client.readReport(id, deadline), output));
-      return EXIT[run.verdict];
+      return EXIT[run.effectiveVerdict ?? run.verdict];
     }
     if (run.status === "failed" || run.status === "cancelled") {
       stdout(printRun(run, output));
@@ -424,6 +492,12 @@ function instant(text: string): Instant {
 
 function duration(text: string): Duration {
   return check(Duration.safeParse(text));
+}
+
+function auditHead(text: string): AuditHead {
+  const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("write seq:hash, as verify audit prints it");
+  return { seq: Number(match[1]), hash: match[2] ?? "" };
 }
 
 function rollout(text: string): Rollout {

@@ -1,5 +1,6 @@
 import { ERRORS, TouchstoneError, type ErrorCode, type Issue } from "../errors.ts";
-import { Report, RunListItem, RunView, type StartRunRequest } from "../model/run.ts";
+import { AuditHead, AuditRecord } from "../model/audit.ts";
+import { Report, RunListItem, RunView, type OverrideRequest, type StartRunRequest } from "../model/run.ts";
 import { z } from "zod";
 
 /** Touchstone's API as the command line uses it. */
@@ -12,7 +13,12 @@ export interface Client {
     signal: AbortSignal,
   ): Promise<{ items: RunListItem[]; nextCursor: string | null }>;
   readReport(id: string, signal: AbortSignal): Promise<Report>;
+  cancelRun(id: string, signal: AbortSignal): Promise<RunView>;
+  overrideRun(id: string, request: OverrideRequest, signal: AbortSignal): Promise<RunView>;
+  readAudit(cursor: string | null, signal: AbortSignal): Promise<z.infer<typeof AuditPage>>;
 }
+
+const AuditPage = z.object({ items: z.array(AuditRecord), nextCursor: z.string().nullable(), head: AuditHead });
 
 const Problem = z.object({
   code: z.string(),
@@ -69,6 +75,15 @@ export function createClient(baseUrl: string, token: string | null): Client {
         signal,
       ),
     readReport: (id, signal) => ask(Report, `/v1/runs/${encodeURIComponent(id)}/report`, signal),
+    cancelRun: (id, signal) => ask(RunView, `/v1/runs/${encodeURIComponent(id)}/cancel`, signal, { method: "POST" }),
+    overrideRun: (id, request, signal) =>
+      ask(RunView, `/v1/runs/${encodeURIComponent(id)}/override`, signal, {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+      }),
+    readAudit: (cursor, signal) =>
+      ask(AuditPage, `/v1/audit?limit=200${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`, signal),
   };
 }
 

@@ -29,7 +29,11 @@ export function printReport(report: Report, output: Output): string {
 export function printRun(run: RunView, output: Output): string {
   if (output === "json") return `${canonicalJson(run)}\n`;
   const why = run.error === null ? "" : `: ${run.error.detail} (${run.error.code})`;
-  return `${run.id} ${run.status}${why}\n`;
+  const verdict = run.verdict === null ? "" : ` ${run.verdict}`;
+  const { override } = run;
+  const instead =
+    override === null ? "" : `; ${override.by} overrode it to ${override.verdict}: ${override.reason} (${override.at})`;
+  return `${run.id} ${run.status}${verdict}${why}${instead}\n`;
 }
 
 export function printRuns(items: readonly RunListItem[], output: Output): string {
@@ -37,7 +41,7 @@ export function printRuns(items: readonly RunListItem[], output: Output): string
   return items
     .map(
       (item) =>
-        `${item.id}  ${item.createdAt}  ${(item.verdict ?? item.status).padEnd(9)}  ${item.analysis.name}  ${item.baseline.label} → ${candidateLabel(item)}  ${item.summary ?? ""}`.trimEnd() +
+        `${item.id}  ${item.createdAt}  ${(item.effectiveVerdict ?? item.status).padEnd(9)}  ${item.analysis.name}  ${item.baseline.label} → ${candidateLabel(item)}  ${item.summary ?? ""}`.trimEnd() +
         "\n",
     )
     .join("");

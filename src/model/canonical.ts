@@ -16,5 +16,10 @@ export function canonicalJson(value: unknown): string {
 
 /** `sha256:` and 64 hexadecimal digits of the canonical JSON. */
 export function digestOf(value: unknown): string {
-  return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}`;
+  return digestOfText(canonicalJson(value));
+}
+
+/** The same of the very bytes. */
+export function digestOfText(text: string): string {
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }

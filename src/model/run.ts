@@ -57,8 +57,15 @@ export const StartRunRequest = z
     ),
     args: args.optional(),
     rollout: Rollout.optional(),
+    notify: z
+      .array(Name)
+      .max(20)
+      .optional()
+      .describe(
+        "Names of notification targets that the operator has defined; those of the operator's choice are told in any case.",
+      ),
   })
-  .superRefine(({ baseline, candidate, candidates }, context) => {
+  .superRefine(({ baseline, candidate, candidates, notify }, context) => {
     const fault = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
     if (candidate === undefined && candidates === undefined)
       fault(["candidate"], "is missing; give candidate, or candidates");
@@ -66,6 +73,8 @@ export const StartRunRequest = z
       fault(["candidates"], "stands beside candidate; give one of them");
     if (candidate !== undefined && candidate.label === baseline.label)
       fault(["candidate", "label"], `is the baseline's label, ${baseline.label}`);
+    for (const [index, name] of (notify ?? []).entries())
+      if (notify?.indexOf(name) !== index) fault(["notify", index], `stands twice, ${name}`);
     for (const [index, { label }] of (candidates ?? []).entries()) {
       if (label === baseline.label) fault(["candidates", index, "label"], `is the baseline's label, ${label}`);
       if (candidates?.findIndex((one) => one.label === label) !== index)
@@ -74,6 +83,36 @@ export const StartRunRequest = z
   })
   .meta({ id: "StartRunRequest" });
 export type StartRunRequest = z.infer<typeof StartRunRequest>;
+
+/** A person's verdict beside the computed one, which stays. */
+export const Override = z
+  .object({
+    verdict: Verdict,
+    reason: z.string(),
+    by: z.string(),
+    at: Instant,
+  })
+  .meta({ id: "Override" });
+export type Override = z.infer<typeof Override>;
+
+/** Body of `POST /v1/runs/{id}/override`. */
+export const OverrideRequest = z
+  .strictObject({
+    verdict: Verdict,
+    reason: z
+      .string()
+      .trim()
+      .min(10, "must say why, in at least 10 characters")
+      .max(1000)
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not hold control characters"),
+    expectedVersion: z
+      .int()
+      .min(0)
+      .describe("The `version` of the run as you read it: the override is refused when the run has changed since."),
+    by: part.max(100).optional().describe("Who decides. Recorded as given beside how the request was authenticated."),
+  })
+  .meta({ id: "OverrideRequest" });
+export type OverrideRequest = z.infer<typeof OverrideRequest>;
 
 /** What a look needs to know of a run: what was asked, with the snapshot of its analysis. It never changes. */
 export const Run = z
@@ -87,6 +126,7 @@ export const Run = z
     window: Window.nullable().describe("Null only at the command line: all rows, whatever their time."),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
+    notify: z.array(Name).optional().describe("The notification targets that are told when the run ends."),
     budgetShares: z
       .object({ rollback: z.number(), promote: z.number() })
       .optional()
@@ -162,7 +202,12 @@ export const RunView = z
   .object({
     id: z.string(),
     status: RunStatus,
-    verdict: Verdict.nullable().describe("Null unless the status is done."),
+    version: z.int().describe("Grows with every change; what an override compares."),
+    verdict: Verdict.nullable().describe("As computed. Null unless the status is done. Never rewritten."),
+    effectiveVerdict: Verdict.nullable().describe(
+      "The override's where there is one, else the computed one: what hooks answer.",
+    ),
+    override: Override.nullable(),
     summary: z.string().nullable(),
     createdAt: Instant,
     decidedAt: Instant.nullable(),
@@ -198,7 +243,10 @@ export type RunView = z.infer<typeof RunView>;
 export const RunListItem = RunView.pick({
   id: true,
   status: true,
+  version: true,
   verdict: true,
+  effectiveVerdict: true,
+  override: true,
   summary: true,
   createdAt: true,
   decidedAt: true,

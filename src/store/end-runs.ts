@@ -1,12 +1,19 @@
 import type { Ask, SqlValue } from "./sql.ts";
+import { tellOfEnd } from "./tell-of-runs.ts";
 
-/** Ends live runs without a verdict. `condition` counts its parameters from $3. @returns their ids. */
+interface Ending {
+  readonly status: "failed" | "cancelled";
+  readonly code: string;
+  readonly detail: string;
+  /** Who ends them. */
+  readonly actor: string;
+}
+
+/** Ends live runs without a verdict, and tells of it. `condition` counts its parameters from $3. @returns their ids. */
 export async function endLive(
   tx: Ask,
-  status: "failed" | "cancelled",
+  { status, code, detail, actor }: Ending,
   condition: string,
-  code: string,
-  detail: string,
   values: readonly SqlValue[],
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
@@ -14,5 +21,7 @@ export async function endLive(
      where status in ('queued', 'running') and ${condition} returning id`,
     [code, detail.slice(0, 2000), ...values],
   );
-  return rows.map(({ id }) => id);
+  const ids = rows.map(({ id }) => id);
+  await tellOfEnd(tx, ids, actor);
+  return ids;
 }

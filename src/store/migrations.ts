@@ -93,6 +93,65 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       alter table touchstone.runs add column spent_rollback double precision not null default 0;
       alter table touchstone.runs add column spent_promote double precision not null default 0;`,
   },
+  {
+    name: "audit log, overrides, outbox",
+    script: `
+      create table touchstone.audit (
+        project text not null,
+        seq     bigint not null,
+        at      timestamptz not null,
+        actor   text not null,
+        action  text not null,
+        subject text not null,
+        detail  text not null,
+        prev    text not null,
+        hash    text not null,
+        primary key (project, seq)
+      );
+      create index audit_subject on touchstone.audit (project, subject);
+      create table touchstone.audit_heads (
+        project text primary key,
+        seq     bigint not null,
+        hash    text not null
+      );
+      create function touchstone.refuse_change_of_audit() returns trigger language plpgsql as $$
+        begin
+          raise exception 'the audit log is only ever added to' using errcode = 'integrity_constraint_violation';
+        end $$;
+      create trigger audit_is_append_only before update or delete on touchstone.audit
+        for each row execute function touchstone.refuse_change_of_audit();
+      create trigger audit_is_never_emptied before truncate on touchstone.audit
+        for each statement execute function touchstone.refuse_change_of_audit();
+
+      create table touchstone.overrides (
+        run_id  text not null references touchstone.runs (id) on delete cascade,
+        n       int not null,
+        verdict text not null check (verdict in ('promote', 'rollback', 'pause')),
+        reason  text not null,
+        actor   text not null,
+        at      timestamptz not null,
+        primary key (run_id, n)
+      );
+
+      create table touchstone.outbox (
+        event_id     text not null,
+        target       text not null,
+        project      text not null,
+        run_id       text not null,
+        type         text not null,
+        body         text not null,
+        created_at   timestamptz not null default now(),
+        attempts     int not null default 0,
+        next_at      timestamptz not null default now(),
+        lease_until  timestamptz,
+        delivered_at timestamptz,
+        given_up_at  timestamptz,
+        last_error   text,
+        primary key (event_id, target)
+      );
+      create index outbox_due on touchstone.outbox (next_at) where delivered_at is null and given_up_at is null;
+      create index outbox_run on touchstone.outbox (project, run_id);`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Decision, Verdict } from "../model/finding.ts";
-import { Run, RunStatus } from "../model/run.ts";
+import { Override, Run, RunStatus } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import type { Ask } from "./sql.ts";
 import type { StoredRun } from "./store.ts";
@@ -8,7 +8,10 @@ import type { StoredRun } from "./store.ts";
 /** Of a run without its report, for lists. */
 export const LIST_COLUMNS = `
   id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by,
-  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now`;
+  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
+  (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides,
+  (select json_build_object('verdict', o.verdict, 'reason', o.reason, 'by', o.actor, 'at', touchstone.iso(o.at))::text
+     from touchstone.overrides o where o.run_id = runs.id order by o.n desc limit 1) as override`;
 export const RUN_COLUMNS = `${LIST_COLUMNS}, report`;
 
 export const RunRow = z.object({
@@ -33,6 +36,8 @@ export const RunRow = z.object({
   decided_at: Instant.nullable(),
   finish_at: Instant.nullable(),
   now: Instant,
+  overrides: z.int(),
+  override: z.string().nullable(),
 });
 export type RunRow = z.infer<typeof RunRow>;
 
@@ -56,6 +61,8 @@ export function toStoredRun(row: RunRow): StoredRun {
     verdict: row.verdict,
     decidedAt: row.decided_at,
     looks: row.looks,
+    version: row.looks + row.overrides + (live ? 0 : 1),
+    override: row.override === null ? null : Override.parse(JSON.parse(row.override)),
     summary: row.summary,
     score: row.score,
     report: row.report ?? null,

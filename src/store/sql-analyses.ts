@@ -5,6 +5,7 @@ import { canonicalJson } from "../model/canonical.ts";
 import { takeKey } from "./idempotency-keys.ts";
 import { toPage } from "./page.ts";
 import type { Ask, Sql } from "./sql.ts";
+import { appendAudit } from "./sql-audit.ts";
 import type { AnalysisStore, StoredAnalysis } from "./store.ts";
 
 const AnalysisRow = z.object({
@@ -16,7 +17,7 @@ const AnalysisRow = z.object({
 
 /** Definitions of analyses: those of the operator's files, and those that came over the API. */
 export const createAnalysisStore = (sql: Sql): AnalysisStore => ({
-  putAnalysis: (project, analysis, idempotency) =>
+  putAnalysis: (project, analysis, idempotency, actor) =>
     sql.transaction(async (tx) => {
       const repeated = idempotency === null ? null : await takeKey(tx, project, idempotency);
       if (repeated !== null) return;
@@ -26,6 +27,8 @@ export const createAnalysisStore = (sql: Sql): AnalysisStore => ({
       );
       if (stored?.origin === "file") throw comesFromFile(analysis.name);
       await upsertAnalysis(tx, project, analysis);
+      const { name: subject, digest } = analysis;
+      await appendAudit(tx, project, { actor, action: "analysis.put", subject, detail: { digest } });
     }),
 
   async readAnalysis(project, name) {
@@ -49,7 +52,7 @@ export const createAnalysisStore = (sql: Sql): AnalysisStore => ({
     );
   },
 
-  deleteAnalysis: (project, name) =>
+  deleteAnalysis: (project, name, actor) =>
     sql.transaction(async (tx) => {
       const [stored] = await tx.query<{ origin: string }>(
         "select origin from touchstone.analyses where project = $1 and name = $2 for update",
@@ -57,7 +60,9 @@ export const createAnalysisStore = (sql: Sql): AnalysisStore => ({
       );
       if (stored?.origin === "file") throw comesFromFile(name);
       await tx.query("delete from touchstone.analyses where project = $1 and name = $2", [project, name]);
-      return stored !== undefined;
+      if (stored === undefined) return false;
+      await appendAudit(tx, project, { actor, action: "analysis.deleted", subject: name, detail: {} });
+      return true;
     }),
 
   replaceFileAnalyses: (project, analyses) =>

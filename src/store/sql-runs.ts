@@ -7,7 +7,18 @@ import { keepOutcome, takeKey } from "./idempotency-keys.ts";
 import { readCursor, toPage } from "./page.ts";
 import { LIST_COLUMNS, LookRow, readForSure, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import type { Ask, Sql, SqlValue } from "./sql.ts";
-import type { EarlierAttempts, NewRun, Page, RunFilter, RunStore, StartedRun, StoredLook, StoredRun } from "./store.ts";
+import { tellOfOverride } from "./tell-of-runs.ts";
+import type {
+  EarlierAttempts,
+  NewOverride,
+  NewRun,
+  Page,
+  RunFilter,
+  RunStore,
+  StartedRun,
+  StoredLook,
+  StoredRun,
+} from "./store.ts";
 
 /** A post that repeats a decided run within this time gets that run; later it opens a new attempt. */
 const SAME_ATTEMPT_SECONDS = 60;
@@ -49,15 +60,18 @@ export const createRunStore = (sql: Sql): RunStore => ({
     );
   },
 
-  cancelRun: (project, id, detail) =>
+  cancelRun: (project, id, detail, actor) =>
     sql.transaction(async (tx) => {
-      await endLive(tx, "cancelled", "project = $3 and id = $4", "cancelled", detail, [project, id]);
+      const ending = { status: "cancelled", code: "cancelled", detail, actor } as const;
+      await endLive(tx, ending, "project = $3 and id = $4", [project, id]);
       const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where project = $1 and id = $2`, [
         project,
         id,
       ]);
       return row === undefined ? null : toStoredRun(RunRow.parse(row));
     }),
+
+  overrideRun: (project, id, override) => sql.transaction((tx) => overrideRun(tx, project, id, override)),
 
   finishRun: (project, id, settleSeconds) =>
     sql.transaction(async (tx) => {
@@ -82,7 +96,7 @@ export const createRunStore = (sql: Sql): RunStore => ({
   },
 });
 
-async function startRun(tx: Ask, { project, requestDigest, idempotency, build }: NewRun): Promise<StartedRun> {
+async function startRun(tx: Ask, { project, requestDigest, idempotency, actor, build }: NewRun): Promise<StartedRun> {
   if (idempotency !== null) {
     const id = await takeKey(tx, project, idempotency);
     if (id !== null) return { run: await readForSure(tx, id), outcome: "repeated", superseded: [] };
@@ -112,7 +126,7 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
       if (idempotency !== null) await keepOutcome(tx, project, idempotency, found.run.id);
       return { run: found, outcome: "same", superseded: [] };
     }
-    superseded = await supersede(tx, project, rollout);
+    superseded = await supersede(tx, project, rollout, actor);
     attempt = given ?? (await nextAttempt(tx, project, identity));
     // Every attempt of a rollout shares one error budget, the first one too.
     const again = build(now, await spentByAttempts(tx, project, identity));
@@ -140,6 +154,39 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, build }:
   );
   if (idempotency !== null) await keepOutcome(tx, project, idempotency, run.id);
   return { run: toStoredRun(RunRow.parse(row)), outcome: "created", superseded };
+}
+
+async function overrideRun(
+  tx: Ask,
+  project: string,
+  id: string,
+  { verdict, reason, actor, expectedVersion, idempotency }: NewOverride,
+): Promise<StoredRun | null> {
+  const repeated = idempotency === null ? null : await takeKey(tx, project, idempotency);
+  // Overrides of one run take turns, and take turns with the look that ends it.
+  const [locked] = await tx.query("select id from touchstone.runs where project = $1 and id = $2 for update", [
+    project,
+    id,
+  ]);
+  if (locked === undefined) return null;
+  const before = await readForSure(tx, id);
+  if (repeated !== null) return before;
+  if (before.status === "cancelled")
+    throw new TouchstoneError("conflict", `run ${id} was cancelled; there is nothing to override`);
+  if (before.version !== expectedVersion)
+    throw new TouchstoneError(
+      "conflict",
+      `run ${id} is at version ${before.version}, not ${expectedVersion}: it changed since you read it; read it again`,
+      { issues: [{ pointer: "/expectedVersion", detail: `is ${expectedVersion}, the run is at ${before.version}` }] },
+    );
+  const [row] = await tx.query<{ n: number }>(
+    `insert into touchstone.overrides (run_id, n, verdict, reason, actor, at)
+     select $1, count(*) + 1, $2, $3, $4, now() from touchstone.overrides where run_id = $1 returning n`,
+    [id, verdict, reason, actor],
+  );
+  const after = await readForSure(tx, id);
+  await tellOfOverride(tx, after, row?.n ?? 1, actor);
+  return after;
 }
 
 /** The labels of all candidates, sorted: in whatever order they are named, it is the same run. */
@@ -177,7 +224,12 @@ async function findSame(
 }
 
 /** Ends the live runs of older revisions of the same rollout. Numbers compare as numbers; of other revisions the later post is the newer one. */
-async function supersede(tx: Ask, project: string, rollout: NonNullable<Run["rollout"]>): Promise<string[]> {
+async function supersede(
+  tx: Ask,
+  project: string,
+  rollout: NonNullable<Run["rollout"]>,
+  actor: string,
+): Promise<string[]> {
   const live = await tx.query<{ id: string; revision: string }>(
     `select id, revision from touchstone.runs
      where project = $1 and namespace = $2 and rollout_name = $3 and revision <> $4 and status in ('queued', 'running')`,
@@ -194,15 +246,9 @@ async function supersede(tx: Ask, project: string, rollout: NonNullable<Run["rol
     );
   }
   const ids = live.map(({ id }) => id);
+  const detail = `a run for revision ${rollout.revision} of ${rollout.namespace}/${rollout.name} took its place`;
   if (ids.length > 0)
-    await endLive(
-      tx,
-      "cancelled",
-      "id = any($3)",
-      "superseded",
-      `a run for revision ${rollout.revision} of ${rollout.namespace}/${rollout.name} took its place`,
-      [ids],
-    );
+    await endLive(tx, { status: "cancelled", code: "superseded", detail, actor }, "id = any($3)", [ids]);
   return ids;
 }
 

@@ -1,4 +1,6 @@
 import { createAnalysisStore } from "./sql-analyses.ts";
+import { createAuditStore } from "./sql-audit.ts";
+import { createOutbox } from "./sql-outbox.ts";
 import { createRunStore } from "./sql-runs.ts";
 import { createWorkStore } from "./sql-work.ts";
 import type { Sql } from "./sql.ts";
@@ -9,6 +11,8 @@ export const createSqlStore = (sql: Sql): Store => ({
   ...createRunStore(sql),
   ...createWorkStore(sql),
   ...createAnalysisStore(sql),
+  ...createAuditStore(sql),
+  ...createOutbox(sql),
 
   async ping() {
     await sql.query("select 1");

@@ -4,6 +4,7 @@ import type { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { RUN_COLUMNS, RunRow } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
+import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
 
 /** Three claims that ended without a stored look: the run kills its workers. */
@@ -68,22 +69,30 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
         "insert into touchstone.looks (run_id, n, epoch, at, decision, report) values ($1, $2, $3, $4, $5, $6)",
         [claim.run.id, row.looks, claim.epoch, look.at, look.decision, look.report],
       );
+      if (look.nextAt === null) await tellOfEnd(tx, [claim.run.id], `worker ${claim.worker}`);
       return true;
     }),
 
-  async failRun(claim, code, detail) {
-    const ended = await endLive(sql, "failed", "id = $3 and epoch = $4", code, detail, [claim.run.id, claim.epoch]);
-    return ended.length === 1;
-  },
+  failRun: (claim, code, detail) =>
+    sql.transaction(async (tx) => {
+      const ending = { status: "failed", code, detail, actor: `worker ${claim.worker}` } as const;
+      const ended = await endLive(tx, ending, "id = $3 and epoch = $4", [claim.run.id, claim.epoch]);
+      return ended.length === 1;
+    }),
 
   endCrashLoops: () =>
-    endLive(
-      sql,
-      "failed",
-      `claims >= ${MAX_CLAIMS} and lease_until <= now()`,
-      "crash_loop",
-      `${MAX_CLAIMS} workers took up the run and none of them stored a look`,
-      [],
+    sql.transaction((tx) =>
+      endLive(
+        tx,
+        {
+          status: "failed",
+          code: "crash_loop",
+          detail: `${MAX_CLAIMS} workers took up the run and none of them stored a look`,
+          actor: "sweeper",
+        },
+        `claims >= ${MAX_CLAIMS} and lease_until <= now()`,
+        [],
+      ),
     ),
 });
 

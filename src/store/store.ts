@@ -1,7 +1,9 @@
 import type { AnalysisDocument } from "../model/analysis.ts";
+import type { AuditHead, AuditRecord } from "../model/audit.ts";
+import type { DeliveryView, EventType } from "../model/event.ts";
 import type { Decision, Verdict } from "../model/finding.ts";
 import type { LookState } from "../model/look-state.ts";
-import type { Run, RunStatus } from "../model/run.ts";
+import type { Override, Run, RunStatus } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 
 /**
@@ -9,7 +11,7 @@ import type { Instant } from "../model/time.ts";
  *
  * Every time is the database's. Every method may throw TouchstoneError `store_unavailable`.
  */
-export interface Store extends RunStore, WorkStore, AnalysisStore {
+export interface Store extends RunStore, WorkStore, AnalysisStore, AuditStore, Outbox {
   /** Resolves when the record answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -28,7 +30,14 @@ export interface RunStore {
   listRuns(project: string, filter: RunFilter, page: Page): Promise<Listed<StoredRun>>;
   listLooks(project: string, id: string, page: Page): Promise<Listed<StoredLook>>;
   /** @returns the run after the attempt; null when there is none. A terminal run stays as it is. */
-  cancelRun(project: string, id: string, detail: string): Promise<StoredRun | null>;
+  cancelRun(project: string, id: string, detail: string, actor: string): Promise<StoredRun | null>;
+  /**
+   * Puts a person's verdict beside the computed one.
+   *
+   * @returns the run with it; null when there is none.
+   * @throws TouchstoneError `conflict` when the run is no longer at the expected version, or was cancelled.
+   */
+  overrideRun(project: string, id: string, override: NewOverride): Promise<StoredRun | null>;
   /**
    * Ends the window of a live run now: its last look comes when what is late has arrived.
    *
@@ -57,13 +66,59 @@ export interface WorkStore {
 
 /** Definitions of analyses. */
 export interface AnalysisStore {
-  putAnalysis(project: string, analysis: StoredAnalysis, idempotency: Idempotency | null): Promise<void>;
+  putAnalysis(project: string, analysis: StoredAnalysis, idempotency: Idempotency | null, actor: string): Promise<void>;
   readAnalysis(project: string, name: string): Promise<StoredAnalysis | null>;
   listAnalyses(project: string, page: Page): Promise<Listed<StoredAnalysis>>;
   /** @returns false when there is none. @throws TouchstoneError `conflict` when it comes from a file. */
-  deleteAnalysis(project: string, name: string): Promise<boolean>;
+  deleteAnalysis(project: string, name: string, actor: string): Promise<boolean>;
   /** The analyses that come from files become exactly these. */
   replaceFileAnalyses(project: string, analyses: readonly StoredAnalysis[]): Promise<void>;
+}
+
+/** Who decided what: a chain of hashes that nobody can change unseen. */
+export interface AuditStore {
+  /** The records in their order; of one subject alone they do not make a chain. */
+  listAudit(project: string, subject: string | null, page: Page): Promise<Listed<AuditRecord>>;
+  readAuditHead(project: string): Promise<AuditHead>;
+}
+
+/** Events on their way to notification targets. They are put here by the transaction that made them happen. */
+export interface Outbox {
+  /** Due deliveries, oldest first, each leased to one attempt; none of the targets in `except`. */
+  claimDeliveries(leaseSeconds: number, limit: number, except: readonly string[]): Promise<Delivery[]>;
+  /** @returns false when the lease lapsed and another attempt has it. */
+  settleDelivery(delivery: Delivery, outcome: DeliveryOutcome): Promise<boolean>;
+  /** What waits, and for how long the oldest of it. */
+  outboxLag(): Promise<{ readonly waiting: number; readonly oldestSeconds: number }>;
+  /** Every delivery of the events of one run. */
+  listDeliveries(project: string, run: string): Promise<DeliveryView[]>;
+}
+
+/** One event for one target. */
+export interface Delivery {
+  readonly eventId: string;
+  readonly target: string;
+  readonly run: string;
+  readonly type: EventType;
+  /** The very bytes, the same at every attempt. */
+  readonly body: string;
+  /** This attempt's number, from 1. */
+  readonly attempts: number;
+  /** Since the event happened. */
+  readonly ageSeconds: number;
+}
+
+export type DeliveryOutcome =
+  | { readonly kind: "delivered" }
+  | { readonly kind: "later"; readonly seconds: number; readonly reason: string }
+  | { readonly kind: "given_up"; readonly reason: string };
+
+export interface NewOverride {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  readonly actor: string;
+  readonly expectedVersion: number;
+  readonly idempotency: Idempotency | null;
 }
 
 /** A key that makes a repeated request the same request. */
@@ -77,6 +132,8 @@ export interface NewRun {
   readonly project: string;
   readonly requestDigest: string;
   readonly idempotency: Idempotency | null;
+  /** Who asks for it: runs of older revisions end by this. */
+  readonly actor: string;
   /**
    * @param earlier  what the attempts before this one have used up of their error budgets, as fractions; null where the run belongs to no rollout.
    */
@@ -106,6 +163,10 @@ export interface StoredRun {
   readonly verdict: Verdict | null;
   readonly decidedAt: Instant | null;
   readonly looks: number;
+  /** Grows with every look, end and override. */
+  readonly version: number;
+  /** The newest. */
+  readonly override: Override | null;
   readonly summary: string | null;
   readonly score: number | null;
   /** The report of the last look, the very bytes; null in lists, where nobody needs it. */

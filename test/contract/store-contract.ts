@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { readAnalysis } from "../../src/model/read-analysis.ts";
+import { AUDIT_START, followAudit, type AuditRecord } from "../../src/model/audit.ts";
+import { canonicalJson } from "../../src/model/canonical.ts";
+import { RunEvent } from "../../src/model/event.ts";
+import type { Verdict } from "../../src/model/finding.ts";
 import { analysisDigest } from "../../src/model/analysis.ts";
 import type { Rollout } from "../../src/model/run.ts";
 import type { Sql } from "../../src/store/sql.ts";
@@ -28,6 +32,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       await sql.query("delete from touchstone.runs");
       await sql.query("delete from touchstone.analyses");
       await sql.query("delete from touchstone.idempotency_keys");
+      await sql.query("delete from touchstone.outbox");
     });
 
     const start = (
@@ -38,14 +43,17 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         dueAt?: string;
         candidate?: string;
         project?: string;
+        notify?: string[];
       } = {},
     ): Promise<StartedRun> =>
       store.startRun({
         project: options.project ?? "default",
         requestDigest: options.digest ?? "sha256:body",
         idempotency: options.key ?? null,
+        actor: "a test",
         build: () => ({
           run: runOf({
+            ...(options.notify === undefined ? {} : { notify: options.notify }),
             id: `run_${(ids += 1)}`,
             rollout: options.rollout ?? null,
             candidate: options.candidate ?? "v2",
@@ -139,7 +147,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       await expect(
         sql.query("update touchstone.runs set verdict = 'promote' where id = $1", [run.run.id]),
       ).rejects.toThrow(/never changes/);
-      expect(await store.cancelRun("default", run.run.id, "too late")).toMatchObject({
+      expect(await store.cancelRun("default", run.run.id, "too late", "a test")).toMatchObject({
         status: "done",
         verdict: "pause",
       });
@@ -168,14 +176,14 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
     test("a cancelled run is taken from its worker", async () => {
       const { run } = await start();
       const claimed = await claim("a");
-      expect(await store.cancelRun("default", run.run.id, "cancelled by request")).toMatchObject({
+      expect(await store.cancelRun("default", run.run.id, "cancelled by request", "a test")).toMatchObject({
         status: "cancelled",
         error: { code: "cancelled", detail: "cancelled by request" },
       });
       expect(await store.renewLease(claimed, 30)).toBe(false);
       expect(await decide(claimed)).toBe(false);
       expect(await store.endedAmong([run.run.id, "run_unknown"])).toEqual([run.run.id]);
-      expect(await store.cancelRun("default", "run_unknown", "")).toBeNull();
+      expect(await store.cancelRun("default", "run_unknown", "", "a test")).toBeNull();
     });
 
     test("the same idempotency key and body give the same run, another body is refused", async () => {
@@ -261,7 +269,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
     };
 
     test("analyses are put, read, listed and deleted; those of files stay with the files", async () => {
-      await store.putAnalysis("default", analysis("b", "api"), null);
+      await store.putAnalysis("default", analysis("b", "api"), null, "a test");
       await store.replaceFileAnalyses("default", [analysis("a", "file"), analysis("c", "file")]);
       expect((await store.listAnalyses("default", { limit: 2, cursor: null })).items.map(({ name }) => name)).toEqual([
         "a",
@@ -271,12 +279,12 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         "c",
       ]);
       expect(await store.readAnalysis("default", "b")).toEqual(analysis("b", "api"));
-      await expect(store.putAnalysis("default", analysis("a", "api"), null)).rejects.toMatchObject({
+      await expect(store.putAnalysis("default", analysis("a", "api"), null, "a test")).rejects.toMatchObject({
         code: "conflict",
       });
-      await expect(store.deleteAnalysis("default", "a")).rejects.toMatchObject({ code: "conflict" });
-      expect(await store.deleteAnalysis("default", "b")).toBe(true);
-      expect(await store.deleteAnalysis("default", "b")).toBe(false);
+      await expect(store.deleteAnalysis("default", "a", "a test")).rejects.toMatchObject({ code: "conflict" });
+      expect(await store.deleteAnalysis("default", "b", "a test")).toBe(true);
+      expect(await store.deleteAnalysis("default", "b", "a test")).toBe(false);
       await store.replaceFileAnalyses("default", [analysis("c", "file")]);
       expect(await store.readAnalysis("default", "a")).toBeNull();
     });
@@ -288,6 +296,173 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       expect(await store.readRun("default", run.run.id)).toMatchObject({
         run: { rollout: { namespace: evil.replaceAll(" ", "_") } },
       });
+    });
+
+    test("the end of a run is told once to each of its targets, with what was decided and the link of the audit log", async () => {
+      const { run } = await start({ notify: ["pager", "chat"] });
+      await start();
+      const report = canonicalJson({ reasons: [{ code: "not_proven_safe", metric: null, text: "time is up" }] });
+      expect(await decide(await claim("a"), report)).toBe(true);
+      expect(await decide(await claim("a"), report)).toBe(true);
+      const id = run.run.id;
+      const deliveries = await store.claimDeliveries(30, 10, []);
+      expect(deliveries.map(({ target }) => target).toSorted()).toEqual(["chat", "pager"]);
+      expect(new Set(deliveries.map(({ body }) => body)).size).toBe(1);
+      const event = RunEvent.parse(JSON.parse(deliveries[0]?.body ?? ""));
+      expect(event).toMatchObject({
+        id: `evt_${id.slice(4)}_end`,
+        type: "run.done",
+        data: { run: id, verdict: "pause", effectiveVerdict: "pause", override: null, audit: expect.anything() },
+      });
+      expect(event.data.reasons).toHaveLength(1);
+      const audit = await store.listAudit("default", id, { limit: 10, cursor: null });
+      expect(audit.items).toMatchObject([{ action: "run.done", actor: "worker a", hash: event.data.audit.hash }]);
+      expect(audit.items[0]?.detail).toMatchObject({ verdict: "pause", baseline: "v1", candidate: "v2" });
+    });
+
+    test("a look that is not mine tells nothing", async () => {
+      await start({ notify: ["pager"] });
+      const late = await claim("a", 0);
+      await claim("b");
+      expect(await decide(late)).toBe(false);
+      expect(await store.claimDeliveries(30, 10, [])).toEqual([]);
+    });
+
+    test("cancelled, superseded, failed and crashed runs are told too", async () => {
+      const place = { namespace: "shop", name: "agent" };
+      const old = await start({ rollout: { ...place, revision: "1" }, notify: ["pager"] });
+      await start({ rollout: { ...place, revision: "2" }, notify: ["pager"], candidate: "v3" });
+      const failed = await claim("a");
+      await store.failRun(failed, "internal", "a bug");
+      const cancelled = await start({ notify: ["pager"] });
+      await store.cancelRun("default", cancelled.run.run.id, "not wanted", "a test");
+      const crashed = await start({ notify: ["pager"] });
+      for (let i = 0; i < 3; i++) await claim(`w${i}`, 0, crashed.run.run.id);
+      expect(await store.endCrashLoops()).toEqual([crashed.run.run.id]);
+      const events = (await store.claimDeliveries(30, 10, [])).map(({ body }) => RunEvent.parse(JSON.parse(body)));
+      expect(Object.fromEntries(events.map(({ type, data }) => [data.run, [type, data.error?.code]]))).toEqual({
+        [old.run.run.id]: ["run.cancelled", "superseded"],
+        [failed.run.id]: ["run.failed", "internal"],
+        [cancelled.run.run.id]: ["run.cancelled", "cancelled"],
+        [crashed.run.run.id]: ["run.failed", "crash_loop"],
+      });
+    });
+
+    test("a delivery belongs to one attempt until its lease lapses, waits as long as it is told to, and ends", async () => {
+      const { run } = await start({ notify: ["pager"] });
+      await decide(await claim("a"), '{"reasons":[]}');
+      const [first] = await store.claimDeliveries(0, 10, []);
+      const [second] = await store.claimDeliveries(30, 10, []);
+      expect([first?.attempts, second?.attempts]).toEqual([1, 2]);
+      expect(second?.body).toBe(first?.body);
+      expect(await store.claimDeliveries(30, 10, [])).toEqual([]);
+      if (first === undefined || second === undefined) throw new Error("nothing was due");
+      expect(await store.settleDelivery(first, { kind: "delivered" })).toBe(false);
+      expect(await store.settleDelivery(second, { kind: "later", seconds: 0, reason: "503" })).toBe(true);
+      expect(await store.outboxLag()).toMatchObject({ waiting: 1 });
+      expect(await store.claimDeliveries(30, 10, ["pager"])).toEqual([]);
+      const [third] = await store.claimDeliveries(30, 10, []);
+      if (third === undefined) throw new Error("nothing was due");
+      expect(await store.settleDelivery(third, { kind: "later", seconds: 3600, reason: "429" })).toBe(true);
+      expect(await store.claimDeliveries(30, 10, [])).toEqual([]);
+      expect(await store.listDeliveries("default", run.run.id)).toMatchObject([
+        { target: "pager", attempts: 3, lastError: "429", deliveredAt: null },
+      ]);
+      await sql.query("update touchstone.outbox set next_at = now()");
+      const [fourth] = await store.claimDeliveries(30, 10, []);
+      if (fourth === undefined) throw new Error("nothing was due");
+      expect(await store.settleDelivery(fourth, { kind: "given_up", reason: "410" })).toBe(true);
+      expect(await store.outboxLag()).toEqual({ waiting: 0, oldestSeconds: 0 });
+    });
+
+    const override = (expectedVersion: number, verdict: Verdict = "promote", key: Idempotency | null = null) => ({
+      verdict,
+      reason: "the cost was agreed with the customer",
+      actor: "ann (token)",
+      expectedVersion,
+      idempotency: key,
+    });
+
+    test("an override stands beside the verdict, which stays, and is told and recorded", async () => {
+      const { run } = await start({ notify: ["pager"] });
+      const id = run.run.id;
+      await decide(await claim("a"), '{"reasons":[]}');
+      const before = await store.readRun("default", id);
+      const after = await store.overrideRun("default", id, override(before?.version ?? -1));
+      expect(after).toMatchObject({ verdict: "pause", override: { verdict: "promote", by: "ann (token)" } });
+      expect(after?.version).toBe((before?.version ?? 0) + 1);
+      expect(await store.readRun("default", id)).toEqual(after);
+      const listed = await store.listRuns("default", {}, { limit: 10, cursor: null });
+      expect(listed.items[0]?.override?.verdict).toBe("promote");
+      const events = (await store.claimDeliveries(30, 10, [])).map(({ body }) => RunEvent.parse(JSON.parse(body)));
+      expect(events.find(({ type }) => type === "run.overridden")?.data).toMatchObject({
+        verdict: "pause",
+        effectiveVerdict: "promote",
+      });
+      const { items } = await store.listAudit("default", id, { limit: 10, cursor: null });
+      expect(items.map(({ action, actor }) => [action, actor])).toEqual([
+        ["run.done", "worker a"],
+        ["run.overridden", "ann (token)"],
+      ]);
+      await store.overrideRun("default", id, override(after?.version ?? -1, "rollback"));
+      expect((await store.readRun("default", id))?.override?.verdict).toBe("rollback");
+    });
+
+    test("of a hundred overrides of one version at once one wins, and a repeated one is the same", async () => {
+      const { run } = await start();
+      const id = run.run.id;
+      const version = run.version;
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, () => store.overrideRun("default", id, override(version))),
+      );
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      for (const outcome of outcomes)
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "conflict" });
+      const key = { route: "override", key: "k", bodyDigest: "sha256:0" };
+      const first = await store.overrideRun("default", id, override(version + 1, "rollback", key));
+      expect(await store.overrideRun("default", id, override(version + 1, "rollback", key))).toEqual(first);
+      expect(await store.overrideRun("default", "run_unknown", override(0))).toBeNull();
+    });
+
+    test("a live run that is overridden goes on, and its verdict is its own; a cancelled run is not overridden", async () => {
+      const { run } = await start();
+      await store.overrideRun("default", run.run.id, override(run.version));
+      await decide(await claim("a"), '{"reasons":[]}');
+      expect(await store.readRun("default", run.run.id)).toMatchObject({
+        status: "done",
+        verdict: "pause",
+        override: { verdict: "promote" },
+      });
+      const other = await start();
+      const cancelled = await store.cancelRun("default", other.run.run.id, "", "a test");
+      await expect(
+        store.overrideRun("default", other.run.run.id, override(cancelled?.version ?? -1)),
+      ).rejects.toMatchObject({ code: "conflict" });
+    });
+
+    test("the audit log is one chain, also of writers at once, and nothing in it can be changed", async () => {
+      const before = await store.readAuditHead("chained");
+      expect(before).toEqual(AUDIT_START);
+      const names = Array.from({ length: 20 }, (_, i) => `a${i}`);
+      await Promise.all(names.map((name) => store.putAnalysis("chained", analysis(name, "api"), null, "a test")));
+      const records: AuditRecord[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<Store["listAudit"]>> = await store.listAudit("chained", null, {
+          limit: 7,
+          cursor,
+        });
+        records.push(...page.items);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      expect(records.map(({ subject }) => subject).toSorted()).toEqual(names.toSorted());
+      expect(followAudit(AUDIT_START, records)).toEqual({ head: await store.readAuditHead("chained") });
+      for (const statement of [
+        "update touchstone.audit set actor = 'nobody' where project = 'chained'",
+        "delete from touchstone.audit where project = 'chained'",
+        "truncate touchstone.audit",
+      ])
+        await expect(sql.query(statement)).rejects.toThrow("only ever added to");
     });
   });
 }

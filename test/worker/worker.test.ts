@@ -44,6 +44,7 @@ async function start(): Promise<string> {
     project: "default",
     requestDigest: "d",
     idempotency: null,
+    actor: "a test",
     build: (now) => ({ run: runOf({ id: `run_${(ids += 1)}` }), dueAt: now }),
   });
   return run.run.id;
@@ -137,7 +138,7 @@ test("a cancelled run is dropped by its worker", async () => {
     { leaseSeconds: 0.3 },
   );
   await until(id, ({ status }) => status === "running");
-  await store.cancelRun("default", id, "not wanted");
+  await store.cancelRun("default", id, "not wanted", "a test");
   await expect.poll(() => String(reason)).toMatch(/no longer this worker's/);
   expect(await store.readRun("default", id)).toMatchObject({ status: "cancelled", looks: 0 });
 });
