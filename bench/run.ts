@@ -15,6 +15,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     load: () => import("./stats.ts"),
   },
   judge: { about: "right and wrong verdicts beside the rules of others, simulated", load: () => import("./judge.ts") },
+  "kayenta-oracle": {
+    about: "the compatibility judge on the test vectors of Kayenta's own classifier",
+    load: () => import("./kayenta-oracle.ts"),
+  },
   pairs: { about: "verdicts on real pairs whose change others have published", load: () => import("./pairs.ts") },
 };
 
@@ -33,6 +37,6 @@ if (name === undefined) {
 }
 
 function list(): string {
-  const lines = Object.entries(benchmarks).map(([known, { about }]) => `  npm run bench ${known.padEnd(8)}${about}\n`);
+  const lines = Object.entries(benchmarks).map(([known, { about }]) => `  npm run bench ${known.padEnd(16)}${about}\n`);
   return `benchmarks:\n${lines.join("")}`;
 }

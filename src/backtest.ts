@@ -18,7 +18,7 @@ export interface Backtest {
   readonly minutes: number;
   readonly score: number | null;
   readonly reasons: readonly Reason[];
-  /** The first look at which it rolled back; with `ignorePromotion` also after it would have been promoted. Null when it never did. */
+  /** The first look at which it rolled back; with `pastPromotion` also one that follows a promotion. Null when it never did. */
   readonly rollbackLook: number | null;
   /** The report of the look that decided. */
   readonly report: Report;
@@ -31,8 +31,8 @@ export interface BacktestOptions {
   readonly end?: Instant;
   readonly labels?: { readonly baseline: string; readonly candidate: string };
   readonly args?: Readonly<Record<string, string>>;
-  /** Goes on looking after a promotion, to see whether a rollback would have followed. */
-  readonly ignorePromotion?: boolean;
+  /** Goes on looking after a promotion, which stays the verdict, to see whether a rollback would have followed. */
+  readonly pastPromotion?: boolean;
   /** Default true. False leaves the report of the look that decided without what only people read: for thousands of replays that are only counted. */
   readonly detail?: boolean;
 }
@@ -46,7 +46,7 @@ export interface BacktestOptions {
 export async function backtest(
   sources: Sources,
   analysis: Analysis,
-  { start, end, labels = ARMS, args = {}, ignorePromotion = false, detail = true }: BacktestOptions,
+  { start, end, labels = ARMS, args = {}, pastPromotion = false, detail = true }: BacktestOptions,
   signal: AbortSignal = NEVER,
 ): Promise<Backtest> {
   const { plan } = analysis;
@@ -63,7 +63,7 @@ export async function backtest(
     rollout: null,
   };
   let state: LookState | null = null;
-  let rollbackLook: number | null = null;
+  let decided: Omit<Backtest, "rollbackLook"> | null = null;
   let now = firstLookAt(analysis, window);
   for (;;) {
     const previous: LookState | null = state;
@@ -73,23 +73,24 @@ export async function backtest(
     const byKayenta = analysis.judge === "kayenta";
     const judged: Judged = byKayenta
       ? judgeRunByKayenta(run, gathered, previous, now)
-      : judge(run, gathered, previous, now, { detail: false, keepState: ignorePromotion });
+      : judge(run, gathered, previous, now, { detail: false, keepState: pastPromotion });
     const { verdict } = judged.report;
-    if (verdict === "rollback") rollbackLook ??= judged.report.look.n;
     const next = clockOf(run, now)?.nextAt ?? null;
-    if (verdict !== null && !(ignorePromotion && verdict === "promote" && next !== null)) {
+    if (verdict !== null && decided === null) {
       const { report } = detail && !byKayenta ? judge(run, gathered, previous, now) : judged;
       const clock = clockOf(run, now);
-      return {
+      decided = {
         verdict,
         look: report.look.n,
         minutes: clock === null ? 0 : (clock.edge - epochSeconds(start)) / 60,
         score: report.score,
         reasons: report.reasons,
-        rollbackLook,
         report,
       };
     }
+    if (decided !== null && verdict === "rollback") return { ...decided, rollbackLook: judged.report.look.n };
+    if (decided !== null && (decided.verdict !== "promote" || !pastPromotion || next === null))
+      return { ...decided, rollbackLook: null };
     if (next === null) throw new RangeError("the last look decided nothing");
     state = judged.state;
     now = next;

@@ -20,14 +20,16 @@ export function judgeByOurs(rollbackBudget: number | null): Judge {
       ["candidate", gold === null ? candidate : withGold(candidate, gold.candidate)],
     ]);
     const sources = new Map([[REPLAY, createReplaySource(recording)]]);
-    const replayed = await backtest(sources, analysis, { start: START });
-    const { verdict, minutes } = replayed;
-    const look = Math.round(minutes / LOOK_MINUTES);
     // Past a promotion the looks go on, so that a later false alarm is counted all the same.
-    const later =
-      verdict === "promote" ? await backtest(sources, analysis, { start: START, ignorePromotion: true }) : replayed;
-    const rollbackLook = verdict === "rollback" ? look : later.rollbackLook;
-    return { verdict, look, minutes, everRolledBack: rollbackLook !== null, rollbackLook };
+    const options = { start: START, pastPromotion: true, detail: false };
+    const { verdict, minutes, rollbackLook } = await backtest(sources, analysis, options);
+    return {
+      verdict,
+      look: Math.round(minutes / LOOK_MINUTES),
+      minutes,
+      everRolledBack: rollbackLook !== null,
+      rollbackLook,
+    };
   };
 }
 

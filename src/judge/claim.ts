@@ -1,5 +1,5 @@
 import type { ClaimState, SpentSoFar } from "../model/look-state.ts";
-import { nextBoundary, obrienFlemingSpending, powerSpending } from "../stats/alpha-spending.ts";
+import { nextBoundary, obrienFlemingSpending, powerSpending, type SpendingLook } from "../stats/alpha-spending.ts";
 import { criticalZ } from "../stats/confidence-sequence.ts";
 import { normalQuantileUpper, normalSf } from "../stats/distributions/normal.ts";
 
@@ -102,14 +102,16 @@ const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
 function scheduled(
   { p, alpha, spending, bar, information }: Claim,
   known: ClaimState,
-  { fraction }: ClaimClock,
+  clock: ClaimClock,
   wanted: boolean,
 ): { proven: boolean; level: number | null; state: ClaimState } {
+  const { fraction } = clock;
   const spent = spending === "harm" ? powerSpending(fraction, alpha) : obrienFlemingSpending(fraction, alpha);
   const before = known.pending.at(-1) ?? known.curve;
   const grown = before === null || information > before.information;
   if (bar !== null || !grown || spent <= (before?.spent ?? 0)) {
-    const level = wanted && grown && information > 0 ? levelOf(walk(known), spent, information).level : null;
+    const level =
+      wanted && grown && information > 0 ? levelOf(walk(known, clock), spent, information, clock).level : null;
     return { proven: false, level, state: known };
   }
   const here = { spent, information };
@@ -118,14 +120,14 @@ function scheduled(
     return { proven: true, level: spent, state: { ...known, pending: [...known.pending, here] } };
   if (p > spent && !wanted)
     return { proven: false, level: null, state: { ...known, pending: [...known.pending, here] } };
-  const { level, curve } = levelOf(walk(known), spent, information);
+  const { level, curve } = levelOf(walk(known, clock), spent, information, clock);
   return { proven: p <= level, level, state: { ...known, curve, pending: [] } };
 }
 
 /** The boundaries that nobody needed until now. */
-function walk({ curve, pending }: ClaimState): SpentSoFar | null {
+function walk({ curve, pending }: ClaimState, clock: ClaimClock): SpentSoFar | null {
   let state = curve;
-  for (const { spent, information } of pending) state = levelOf(state, spent, information).curve;
+  for (const { spent, information } of pending) state = levelOf(state, spent, information, clock).curve;
   return state;
 }
 
@@ -133,10 +135,42 @@ function levelOf(
   state: SpentSoFar | null,
   spent: number,
   information: number,
+  clock: ClaimClock,
 ): { level: number; curve: SpentSoFar | null } {
   if (spent < (state?.spent ?? 0)) return { level: 0, curve: state };
-  const look = nextBoundary(state, { spent, information });
+  const boundaries = BOUNDARIES.get(clock) ?? [];
+  BOUNDARIES.set(clock, boundaries);
+  const known = boundaries.find(
+    (one) => one.spent === spent && one.information === information && isSamePath(one.state, state),
+  );
+  const look = known?.look ?? nextBoundary(state, { spent, information });
+  if (known === undefined) boundaries.push({ state, spent, information, look });
   return { level: look.level, curve: look.state };
+}
+
+/** The boundaries of one look: components and metrics that count the same units under equal budgets walk the same path, and each step is dear. */
+const BOUNDARIES = new WeakMap<
+  ClaimClock,
+  {
+    readonly state: SpentSoFar | null;
+    readonly spent: number;
+    readonly information: number;
+    readonly look: SpendingLook;
+  }[]
+>();
+
+function isSamePath(a: SpentSoFar | null, b: SpentSoFar | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a === b) return true;
+  const same = (x: readonly number[], y: readonly number[]) => x.length === y.length && x.every((v, i) => v === y[i]);
+  return (
+    a.looks === b.looks &&
+    a.spent === b.spent &&
+    a.information === b.information &&
+    a.boundary === b.boundary &&
+    same(a.curve.edges, b.curve.edges) &&
+    same(a.curve.values, b.curve.values)
+  );
 }
 
 /** How many standard errors two p-values of one statistic lie apart. */

@@ -40,9 +40,14 @@ const LOWEST = -8.5;
 const FIT = 1e-9;
 /** No panel is wider: the normal density must stay within reach of the quadrature, also at z = 12. */
 const WIDEST = 1;
+/** Far below any boundary the curve is nearly 1. */
+const WIDEST_BELOW = 2.5;
+const CENTRE = -1;
 const NARROWEST = 1e-5;
 /** Nine standard deviations to either side hold all but 1e-19 of a normal distribution. */
 const REACH = 9;
+/** Standard deviations from the mean to where the factors of the normal density neither overflow nor vanish. */
+const FACTORED = 30;
 
 /** The curve of a first look: nothing could be crossed before. */
 export function firstCurve(boundary: number): SurvivalCurve {
@@ -56,14 +61,13 @@ export function firstCurve(boundary: number): SurvivalCurve {
  * @param mass         what will be asked of `boundaryOf`: where less than that lies above, the curve need not be exact.
  */
 export function nextCurve(before: SurvivalCurve, correlation: number, top: number, mass: number): SurvivalCurve {
-  const sd = Math.sqrt((1 - correlation) * (1 + correlation));
+  const bridged = toBridge(before, Math.sqrt((1 - correlation) * (1 + correlation)));
   const edges = [LOWEST];
   const values: number[] = [];
-  const panels = Math.max(1, Math.ceil((top - LOWEST) / WIDEST));
-  for (let i = 0; i < panels; i++) {
-    const low = LOWEST + ((top - LOWEST) * i) / panels;
-    const high = LOWEST + ((top - LOWEST) * (i + 1)) / panels;
-    fitPanel(before, correlation, sd, low, high, mass, edges, values);
+  while (edges[edges.length - 1] < top) {
+    const low = edges[edges.length - 1];
+    const high = Math.min(top, low + (low < CENTRE ? WIDEST_BELOW : WIDEST));
+    fitPanel(bridged, correlation, low, high, mass, edges, values);
   }
   return dropOnes({ edges, values });
 }
@@ -143,9 +147,8 @@ function panelMass(curve: SurvivalCurve, panel: number, from: number, drift: num
 
 /** Appends one panel, or its halves where a polynomial does not fit. */
 function fitPanel(
-  before: SurvivalCurve,
+  before: Bridge,
   correlation: number,
-  sd: number,
   low: number,
   high: number,
   mass: number,
@@ -153,7 +156,7 @@ function fitPanel(
   values: number[],
 ): void {
   const half = (high - low) / 2;
-  const fitted = Array.from(nodes, (x) => bridge(before, correlation * (low + half * (1 + x)), sd));
+  const fitted = Array.from(nodes, (x) => bridge(before, correlation * (low + half * (1 + x))));
   const scale = Math.max(...fitted);
   const rest = Math.max(...lastCoefficients.map((row) => Math.abs(row.reduce((sum, r, i) => sum + r * fitted[i], 0))));
   if (rest <= FIT * Math.max(scale, mass / normalSf(low)) || high - low < NARROWEST) {
@@ -161,28 +164,51 @@ function fitPanel(
     values.push(...fitted);
     return;
   }
-  fitPanel(before, correlation, sd, low, low + half, mass, edges, values);
-  fitPanel(before, correlation, sd, low + half, high, mass, edges, values);
+  fitPanel(before, correlation, low, low + half, mass, edges, values);
+  fitPanel(before, correlation, low + half, high, mass, edges, values);
+}
+
+/** What all points of the next look share: the curve before them and the spread between the looks. */
+interface Bridge {
+  readonly curve: SurvivalCurve;
+  readonly sd: number;
+  /** The values times their weights and exp(-x² half² / 2 sd²), so that a point needs half as many exponentials as nodes. */
+  readonly weighted: Float64Array;
+}
+
+function toBridge(curve: SurvivalCurve, sd: number): Bridge {
+  const { edges, values } = curve;
+  const weighted = new Float64Array(values.length);
+  for (let panel = 0; panel < edges.length - 1; panel++) {
+    const reach = (edges[panel + 1] - edges[panel]) / 2 / sd;
+    for (let i = 0; i < NODES; i++) {
+      const at = panel * NODES + i;
+      weighted[at] = weights[i] * values[at] * Math.exp(-0.5 * (reach * nodes[i]) ** 2);
+    }
+  }
+  return { curve, sd, weighted };
 }
 
 /** The integral of the curve below its boundary under a normal law: h at one point of the next look. */
-function bridge(curve: SurvivalCurve, mean: number, sd: number): number {
-  const { edges, values } = curve;
-  const bottom = edges[0];
-  let sum = normalCdf((bottom - mean) / sd);
+function bridge({ curve, sd, weighted }: Bridge, mean: number): number {
+  const { edges } = curve;
+  let sum = normalCdf((edges[0] - mean) / sd);
   const lowest = Math.min(mean, edges[edges.length - 1]) - REACH * sd;
   const highest = mean + REACH * sd;
   for (let panel = 0; panel < edges.length - 1; panel++) {
     const low = edges[panel];
     const high = edges[panel + 1];
     if (high < lowest || low > highest) continue;
-    if (high - low <= 4 * sd) {
-      const half = (high - low) / 2;
+    const a = ((low + high) / 2 - mean) / sd;
+    if (high - low <= 4 * sd && Math.abs(a) <= FACTORED) {
+      // phi(a + b x) = phi(a) exp(-b² x² / 2) exp(-a b x), and the nodes lie symmetrically about 0.
+      const b = (high - low) / 2 / sd;
       let part = 0;
-      for (let i = 0; i < NODES; i++) {
-        part += weights[i] * values[panel * NODES + i] * phi((low + half * (1 + nodes[i]) - mean) / sd);
+      for (let i = 0; i < NODES / 2; i++) {
+        const tilt = Math.exp(-a * b * nodes[i]);
+        part += weighted[panel * NODES + i] * tilt + weighted[panel * NODES + NODES - 1 - i] / tilt;
       }
-      sum += (part * half) / sd;
+      sum += part * b * phi(a);
     } else {
       sum += narrowBridge(curve, panel, mean, sd, Math.max(low, lowest), Math.min(high, highest));
     }
