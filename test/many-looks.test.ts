@@ -82,6 +82,23 @@ test("a scheduled run looks until it knows, and keeps every look", async () => {
   expect(looks.at(-1).decision).toBe("rollback");
 }, 30_000);
 
+test("a candidate that burns its error budget in both windows is rolled back, and the report says how fast", async () => {
+  const limited = analysis({ mode: "scheduled", duration: "20s" });
+  const [metric] = limited.spec.metrics;
+  // 40 % of v2's sessions fail: twenty times the budget of 2 %. The margin is so wide that only the limit can speak.
+  const burn = { objective: "98%", windows: [{ rate: 10, long: "4s", short: "1s" }] };
+  const metrics = [{ ...metric, margin: "80pp", limit: { burn } }];
+  const run = await verdictOf({ analysis: { ...limited, spec: { ...limited.spec, metrics } }, ...arms("v2") });
+  expect(run).toMatchObject({ status: "done", verdict: "rollback" });
+  expect(run.reasons.map(({ code }) => code)).toEqual(["critical_limit_breached"]);
+  expect(run.reasons[0]?.text).toMatch(
+    /^failures is beyond its limit: the candidate burns its 98% error budget at [\d.]+ times the sustainable rate over /,
+  );
+  expect(run.findings?.[0]?.limits[0]).toMatchObject({ statistic: "burn", limit: 10, state: "breached" });
+  const report = await street.ask("GET", run.links.report, undefined, { accept: "text/html" });
+  expect(report.text).toContain("burn of 98% over 4s and 1s max 10");
+}, 30_000);
+
 test("between two looks a run is running, says when the next one is due, and can be cancelled", async () => {
   const quiet = analysis({ mode: "scheduled", duration: "60s", minDuration: "60s" });
   const started = await street.ask("POST", "/v1/runs", { analysis: quiet, ...arms("v3") });

@@ -1,5 +1,6 @@
 import { provenSides, sharesOf } from "../judge/budget.ts";
 import { openClaims, type Claim } from "../judge/claim.ts";
+import { formatNumber, formatStatistic } from "../judge/format.ts";
 import type { Analysis, Component, Metric } from "../model/analysis.ts";
 import type { Effect } from "../model/finding.ts";
 import { queryForm } from "../model/query.ts";
@@ -86,6 +87,7 @@ export function detectabilityOf(metric: Metric, analysis: Analysis, looks: Looks
     chances: chancesOf(metric, safeDrift, harm(safeDrift), safety(safeDrift)),
     notes: [
       ...(byStep ? stepNotes(metric, analysis, safeDrift) : unitNotes(metric, units, safeDrift, known.length > 0)),
+      ...burnNotes(metric, analysis, looks),
       ...(metric.design === "paired"
         ? [
             "is paired: the same items in both arms, which mostly differ less than what is assumed here of separate ones",
@@ -97,6 +99,33 @@ export function detectabilityOf(metric: Metric, analysis: Analysis, looks: Looks
         : []),
     ],
   };
+}
+
+/** What a burn limit needs before it can hold; without an end no look is the last. */
+function burnNotes({ limits }: Metric, { budgets, plan }: Analysis, { fractions, count }: Looks): string[] {
+  if (plan.mode === "continuous") return [];
+  const clock = {
+    mode: plan.mode,
+    fraction: 1,
+    fractionBefore: fractions.at(-2) ?? 0,
+    look: count,
+    looksPlanned: count,
+  } as const;
+  const { level } = openClaims({}, clock, true).test("claim", {
+    p: 1,
+    alpha: budgets.promote,
+    spending: "safety",
+    bar: null,
+    information: 1,
+    distance: () => null,
+    sliding: true,
+  });
+  if (level === null) return [];
+  return limits.flatMap(({ statistic, max, check, burn }) => {
+    if (burn === undefined || max === null || check === "point") return [];
+    const events = Math.ceil(Math.log(level) / Math.log1p(-max * (1 - burn.objective)));
+    return `${formatStatistic(statistic, burn)}: ${events} events in the long window and none of them bad prove at the last look that it stays below ${formatNumber(max)}`;
+  });
 }
 
 interface Rules {
@@ -279,7 +308,11 @@ function boundariesOf(
 ): BoundaryLook[] {
   let states: Parameters<typeof openClaims>[0] = {};
   return fractions.map((fraction, i) => {
-    const book = openClaims(states, { mode, fraction, look: i + 1, looksPlanned: fractions.length }, true);
+    const book = openClaims(
+      states,
+      { mode, fraction, fractionBefore: fractions[i - 1] ?? 0, look: i + 1, looksPlanned: fractions.length },
+      true,
+    );
     const distance = distanceAtEnd * Math.sqrt(fraction);
     const { level } = book.test("claim", {
       p: 1,

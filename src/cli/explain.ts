@@ -1,5 +1,6 @@
 import { mayRollBack, provenSides, sharesOf } from "../judge/budget.ts";
 import { clockOf, firstLookAt } from "../judge/clock.ts";
+import { formatStatistic } from "../judge/format.ts";
 import type { Analysis, Metric } from "../model/analysis.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import { readAnalysis } from "../model/read-analysis.ts";
@@ -38,7 +39,7 @@ export async function explain(
   const explanation: Explanation = {
     analysis,
     looks,
-    spending: SPENDING[analysis.plan.mode],
+    spending: spendingOf(analysis),
     claims: analysis.metrics.flatMap((metric) => claimsOf(metric, analysis)),
     units,
     detectability: analysis.metrics.map((metric) => detectabilityOf(metric, analysis, looks, units)),
@@ -61,6 +62,19 @@ const SPENDING: Readonly<Record<Analysis["plan"]["mode"], Explanation["spending"
     promote: "normal-mixture e-value against 1 / budget, valid at every look without an end",
   },
 };
+
+/** A burn limit is a new question at each look. */
+const SLIDING: Readonly<Record<Analysis["plan"]["mode"], string>> = {
+  once: "",
+  scheduled: "; a burn limit, whose windows slide, has at each look what that look adds",
+  continuous: "; a burn limit, whose windows slide, has at look n the share 6 / (π n)² of it",
+};
+
+function spendingOf({ plan: { mode }, metrics }: Analysis): Explanation["spending"] {
+  const { rollback, promote } = SPENDING[mode];
+  const sliding = metrics.some(({ limits }) => limits.some(({ burn }) => burn !== undefined)) ? SLIDING[mode] : "";
+  return { rollback: `${rollback}${sliding}`, promote: `${promote}${sliding}` };
+}
 
 /** The looks of a run that starts at the epoch, by the judge's own clock. */
 function looksOf(analysis: Analysis): Looks {
@@ -93,11 +107,11 @@ function claimsOf(metric: Metric, analysis: Analysis): ExplainedClaim[] {
       { metric: name, claim: `${component} is worse`, budget: harm, share: shares.component[component] },
       { metric: name, claim: `${component} is ${better ? "better" : "safe"}`, budget: safety, share: promote },
     ]),
-    ...metric.limits.flatMap(({ statistic, max, min, check }) =>
+    ...metric.limits.flatMap(({ statistic, max, min, check, burn }) =>
       (["max", "min"] as const).flatMap((side): ExplainedClaim[] => {
         const level = side === "max" ? max : min;
         if (level === null || check === "point") return [];
-        const limit = `${statistic} ${side} ${level}`;
+        const limit = `${formatStatistic(statistic, burn)} ${side} ${level}`;
         return [
           { metric: name, claim: `${limit} is breached`, budget: harm, share: shares.limit },
           { metric: name, claim: `${limit} holds`, budget: safety, share: promote },

@@ -1,4 +1,4 @@
-import { formatChange, formatNumber, formatPercent } from "../judge/format.ts";
+import { formatChange, formatNumber, formatPercent, formatStatistic } from "../judge/format.ts";
 import type { Analysis, Limit, Metric } from "../model/analysis.ts";
 import type { Tolerance } from "../model/amount.ts";
 import { toDuration } from "../model/time.ts";
@@ -157,9 +157,9 @@ function toleranceText({ relative, absolute }: Tolerance, { kind, measurementUni
   return parts.length === 2 ? `looser of ${parts.join(" and ")}` : (parts[0] ?? "–");
 }
 
-function limitText({ statistic, max, min, check }: Limit): string {
+function limitText({ statistic, max, min, check, burn }: Limit): string {
   const sides = [...(min === null ? [] : [`≥ ${min}`]), ...(max === null ? [] : [`≤ ${max}`])];
-  return `${statistic} ${sides.join(" and ")}${check === "point" ? " (plain value)" : ""}`;
+  return `${formatStatistic(statistic, burn)} ${sides.join(" and ")}${check === "point" ? " (plain value)" : ""}`;
 }
 
 function unitOf({ metrics }: Analysis, name: string): string | null {

@@ -1,9 +1,10 @@
 import type { Metric } from "../model/analysis.ts";
-import type { ArmState, CountsState, HistogramState, SeriesState, UnitsState } from "../model/look-state.ts";
+import type { ArmState, CountsState, HistogramState, SeriesState, Tallies, UnitsState } from "../model/look-state.ts";
 import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../model/samples.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { addMarks, NO_MARKS, shortHashOf } from "./marks.ts";
+import { joinTallies, latestTallies, toTallies, type Cells } from "./tallies.ts";
 import { joinColumns, unitColumns } from "./unit-columns.ts";
 import { enteringUnits, type EntrySlice } from "./units.ts";
 
@@ -18,6 +19,8 @@ export interface Accumulation {
   readonly stepSeconds: number;
   /** Stretches of time by which units are kept as well; null where the run has no window with an end in sight. */
   readonly blocks: { readonly from: number; readonly seconds: number } | null;
+  /** By which bad events are counted, where a limit looks at windows of time. */
+  readonly cells: Cells;
   /** What enters now; null: everything. */
   readonly slice: EntrySlice | null;
   /** More looks may follow, so that what is kept must stay small. */
@@ -33,29 +36,30 @@ export function accumulate(
   before: ArmState | null,
   { samples, faults }: Answer,
   metric: AccumulatedMetric,
-  { slice, compact, stepSeconds, blocks }: Accumulation,
+  accumulation: Accumulation,
 ): ArmState {
+  const { compact, stepSeconds, cells } = accumulation;
   const added = toState(
     isSeriesByRow(samples, metric) ? toSeries(samples, stepSeconds) : samples,
     faults,
     metric,
-    slice,
-    blocks,
+    accumulation,
     compact ? new Set(before?.shape === "units" ? before.entered : []) : null,
   );
   const both = before === null ? added : join(before, added, metric);
-  return compact ? compacted(both) : both;
+  if (!compact) return both;
+  const small = compacted(both);
+  return small.tallies === undefined ? small : { ...small, tallies: latestTallies(small.tallies, metric, cells) };
 }
 
 /** What of a metric says how rows become units. */
-type AccumulatedMetric = Pick<Metric, "perUnit" | "unit" | "kind" | "design" | "worse">;
+type AccumulatedMetric = Pick<Metric, "perUnit" | "unit" | "kind" | "design" | "worse" | "limits">;
 
 function toState(
   samples: Samples,
   faults: Answer["faults"],
   metric: AccumulatedMetric,
-  slice: EntrySlice | null,
-  blocks: Accumulation["blocks"],
+  { slice, blocks, cells }: Accumulation,
   known: ReadonlySet<number> | null,
 ): ArmState {
   const { perUnit, unit, design } = metric;
@@ -84,6 +88,14 @@ function toState(
                 .filter(({ values }) => values.length > 0)
                 .sort(byName),
         ...unitColumns(samples, entering, metric),
+        ...(entering.began === null
+          ? {}
+          : tallied(
+              { at: entering.began, events: entering.values, trials: entering.values.map(() => 1) },
+              true,
+              metric,
+              cells,
+            )),
         ...(blocks === null || entering.began === null || strata !== null || design === "paired"
           ? {}
           : { blocks: byBlock(entering.values, entering.began, blocks) }),
@@ -110,15 +122,26 @@ function toState(
     }
     case "series":
       return { ...entered(samples, slice, pickSeries), ...tally, rows: samples.at.length };
-    case "counts":
+    case "counts": {
+      const isTimed = samples.timed !== false;
+      const counts = entered(samples, isTimed ? slice : null, pickCounts);
+      const { at, events, exposure } = counts;
       return {
-        ...entered(samples, samples.timed === false ? null : slice, pickCounts),
+        ...counts,
         ...tally,
         rows: samples.at.length,
+        ...(isTimed ? tallied({ at, events, trials: exposure }, counts.stepSeconds === 0, metric, cells) : {}),
       };
+    }
     case "histogram":
       return { ...entered(samples, slice, pickHistogram), ...tally, rows: samples.at.length };
   }
+}
+
+/** The events by cells of time, where a limit asks for them. */
+function tallied(...counted: Parameters<typeof toTallies>): Pick<ArmState, "tallies"> {
+  const tallies = toTallies(...counted);
+  return tallies === null ? {} : { tallies };
 }
 
 function byBlock(
@@ -210,6 +233,7 @@ function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">):
     invalid: before.invalid + added.invalid,
     faults: joinFaults(before.faults, added.faults),
     lastAt: added.lastAt ?? before.lastAt,
+    ...joinedTallies(before.tallies, added.tallies),
   };
   if (before.shape === "units" && added.shape === "units") {
     return {
@@ -242,7 +266,7 @@ function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">):
 function joinSteps(
   before: ArmState,
   added: ArmState,
-  tally: Pick<ArmState, "rows" | "invalid" | "faults" | "lastAt">,
+  tally: Pick<ArmState, "rows" | "invalid" | "faults" | "lastAt" | "tallies">,
 ): SeriesState | CountsState | HistogramState | null {
   if (before.shape === "series" && added.shape === "series")
     return { ...before, ...tally, at: concat(before.at, added.at), values: concat(before.values, added.values) };
@@ -277,6 +301,14 @@ export function isContinuation(before: ArmState, samples: Samples): boolean {
     before.upperEdges.length === upperEdges.length &&
     before.upperEdges.every((edge, index) => edge === upperEdges[index])
   );
+}
+
+function joinedTallies(before: Tallies | undefined, added: Tallies | undefined): Pick<ArmState, "tallies"> {
+  if (before === undefined || added === undefined) {
+    const known = before ?? added;
+    return known === undefined ? {} : { tallies: known };
+  }
+  return { tallies: joinTallies(before, added) };
 }
 
 function joinFaults(a: ArmState["faults"], b: ArmState["faults"]): ArmState["faults"] {

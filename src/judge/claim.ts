@@ -13,6 +13,8 @@ export interface ClaimClock {
   readonly mode: "once" | "scheduled" | "continuous";
   /** Fraction of the plan that has passed, in [0, 1]. */
   readonly fraction: number;
+  /** The same at the look that the plan has before this one; 0 at the first. */
+  readonly fractionBefore: number;
   /** This look's number, from 1. */
   readonly look: number;
   /** How many looks the plan has. */
@@ -31,6 +33,8 @@ export interface Claim {
   readonly information: number;
   /** How many standard errors lie between no effect and the margin; null where that is not known. */
   readonly distance: () => number | null;
+  /** The evidence is a window that slides: each look asks anew, and has only what it adds to the spend. */
+  readonly sliding?: boolean;
 }
 
 export interface Tested {
@@ -100,13 +104,19 @@ const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
 };
 
 function scheduled(
-  { p, alpha, spending, bar, information }: Claim,
+  { p, alpha, spending, bar, information, sliding = false }: Claim,
   known: ClaimState,
   clock: ClaimClock,
   wanted: boolean,
 ): { proven: boolean; level: number | null; state: ClaimState } {
-  const { fraction } = clock;
-  const spent = spending === "harm" ? powerSpending(fraction, alpha) : obrienFlemingSpending(fraction, alpha);
+  const { fraction, fractionBefore } = clock;
+  const spendingAt = spending === "harm" ? powerSpending : obrienFlemingSpending;
+  const spent = spendingAt(fraction, alpha);
+  if (sliding) {
+    // Windows need not share evidence, so nothing is gained from how looks hang together: their levels add up to the budget (Bonferroni).
+    const level = spent - spendingAt(fractionBefore, alpha);
+    return { proven: bar === null && p <= level, level, state: known };
+  }
   const before = known.pending.at(-1) ?? known.curve;
   const grown = before === null || information > before.information;
   if (bar !== null || !grown || spent <= (before?.spent ?? 0)) {

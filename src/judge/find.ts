@@ -65,12 +65,16 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   const harmed = !tooFew && judged.some(({ component }) => component.worse);
   // The estimate is dear, and only a harm asks whether another component gained as much.
   const components = judged.map(({ component, gained }) => ({ ...component, gained: harmed && gained() }));
-  const limits = judgeLimits(metric, baseline, candidate, shares.limit, alphaSafe, book);
+  const { cells } = context.accumulation;
+  const limits = judgeLimits(metric, baseline, candidate, shares.limit, alphaSafe, book, cells);
   const reasons: Reason[] = [];
   const say = (code: Reason["code"], text: string) =>
     void reasons.push({ code, metric: metric.name, text: `${metric.name}: ${text}` });
 
   if (evidence.untestable !== null) say("not_testable", evidence.untestable);
+  const hasBurn = metric.limits.some(({ burn }) => burn !== undefined);
+  if (hasBurn && (candidate.tallies === undefined || baseline.tallies === undefined))
+    say("not_testable", "a burn limit needs events with their times, and the source gives none");
   if (tooFew)
     say(
       "too_few_units",

@@ -1,4 +1,6 @@
+import type { Burn } from "../model/analysis.ts";
 import type { Effect } from "../model/finding.ts";
+import { toDuration } from "../model/time.ts";
 
 /** Numbers as sentences show them: few digits, a true minus, the measurement unit behind. The report itself keeps every digit. */
 
@@ -23,6 +25,18 @@ export function formatSigned(value: number): string {
 /** A share as a percentage: 0.0123 → 1.23%. */
 export function formatPercent(fraction: number): string {
   return `${formatNumber(100 * fraction)}%`;
+}
+
+/** An objective with all of its nines, which three digits would round away: 0.9995 → 99.95%. */
+export function formatObjective(objective: number): string {
+  return `${Number((100 * objective).toPrecision(12))}%`;
+}
+
+/** What a limit looks at, for a table: `p95`, `burn of 99.9% over 1h and 5m`. */
+export function formatStatistic(statistic: string, burn: Burn | undefined): string {
+  if (burn === undefined) return statistic;
+  const { objective, longSeconds, shortSeconds } = burn;
+  return `${statistic} of ${formatObjective(objective)} over ${toDuration(longSeconds)} and ${toDuration(shortSeconds)}`;
 }
 
 /** A value of the metric itself: `0.412 s`, `3.91`, `1.2%`. */

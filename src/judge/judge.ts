@@ -1,6 +1,6 @@
 import type { Analysis } from "../model/analysis.ts";
 import type { Finding } from "../model/finding.ts";
-import type { ArmState, LookState, MetricState } from "../model/look-state.ts";
+import type { LookState, MetricState } from "../model/look-state.ts";
 import type { Report, Run } from "../model/run.ts";
 import { isTimeless } from "../model/samples.ts";
 import type { Instant } from "../model/time.ts";
@@ -14,6 +14,7 @@ import { find } from "./find.ts";
 import type { Gathered } from "./gathered.ts";
 import { metricDoubts, nextSampleRatio, runAlarms, sampleRatioDoubt, staleArm, type MetricArms } from "./integrity.ts";
 import { reportHead } from "./report-head.ts";
+import { isByRow, type Cells } from "./tallies.ts";
 import { TIME_BLOCKS } from "./uneven-time.ts";
 import { counterfactual, summarize } from "./words.ts";
 
@@ -115,25 +116,42 @@ function withShares(analysis: Analysis, { rollback, promote }: BudgetShares): An
 }
 
 function toClaimClock({ analysis: { plan } }: Run, clock: Clock | null, look: number): ClaimClock {
-  if (clock === null) return { mode: "once", fraction: 1, look, looksPlanned: 1 };
-  const looksPlanned = plan.mode === "once" ? 1 : Math.ceil((clock.end - clock.from) / plan.everySeconds);
-  return { mode: plan.mode, fraction: clock.fraction, look, looksPlanned };
+  if (clock === null || plan.mode === "once")
+    return { mode: "once", fraction: 1, fractionBefore: 0, look, looksPlanned: 1 };
+  const looksPlanned = Math.ceil((clock.end - clock.from) / plan.everySeconds);
+  return { mode: plan.mode, fraction: clock.fraction, fractionBefore: fractionBefore(clock, plan), look, looksPlanned };
+}
+
+/** Looks lie on a grid of `every`, whether or not a worker came in time. */
+function fractionBefore({ from, edge, end }: Clock, { everySeconds }: Run["analysis"]["plan"]): number {
+  const looksBefore = Math.max(0, Math.ceil((edge - from) / everySeconds - 1e-9) - 1);
+  return (looksBefore * everySeconds) / (end - from);
 }
 
 /** A look at a run with many takes in what is new; one look alone takes all that the source gives for the window. */
-function accumulationOf(
-  clock: Clock | null,
-  { mode, followUpSeconds, stepSeconds }: Run["analysis"]["plan"],
-  from: number | null,
-): Accumulation {
+function accumulationOf(clock: Clock | null, plan: Run["analysis"]["plan"], from: number | null): Accumulation {
+  const { mode, followUpSeconds, stepSeconds } = plan;
+  const cells = cellsOf(clock, plan);
   // Without an end in sight a stretch of time has no length.
   const blocks =
     clock === null || mode === "continuous"
       ? null
       : { from: clock.from, seconds: (clock.end - clock.from) / TIME_BLOCKS };
-  if (clock === null || mode === "once") return { slice: null, compact: false, stepSeconds, blocks };
+  if (clock === null || mode === "once") return { slice: null, compact: false, stepSeconds, blocks, cells };
   const slice = { from: from ?? clock.from, to: clock.entryEdge, followUp: followUpSeconds, edge: clock.edge };
-  return { slice, compact: true, stepSeconds, blocks };
+  return { slice, compact: true, stepSeconds, blocks, cells };
+}
+
+/** Windows of time end at looks; one look alone counts steps, without a window of its own up to the newest row. */
+function cellsOf(
+  clock: Clock | null,
+  { mode, followUpSeconds, stepSeconds, everySeconds }: Run["analysis"]["plan"],
+): Cells {
+  if (clock === null) return { from: 0, seconds: stepSeconds, followUp: 0, edge: null };
+  const { from, edge } = clock;
+  return mode === "once"
+    ? { from, seconds: stepSeconds, followUp: 0, edge }
+    : { from, seconds: everySeconds, followUp: followUpSeconds, edge };
 }
 
 function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
@@ -144,11 +162,6 @@ function asksForAll({ baseline, candidate, metric }: Gathered): boolean {
 /** A clock that was set back must not make a look take in again what an earlier one has. */
 function laterOf(before: number | null, now: number | null): number | null {
   return before === null || now === null ? now : Math.max(before, now);
-}
-
-/** Rows with times of their own enter with their units; steps when they end. */
-function isByRow(arm: ArmState): boolean {
-  return arm.shape === "units" || (arm.shape === "counts" && arm.stepSeconds === 0);
 }
 
 const NOTHING_GATHERED: MetricState = {

@@ -1,16 +1,18 @@
-import type { Limit, Metric } from "../model/analysis.ts";
+import type { Burn, Limit, Metric } from "../model/analysis.ts";
 import type { LimitFinding } from "../model/finding.ts";
 import { inferEffect } from "../stats/effect.ts";
 import { histogramExceedance, histogramMean, histogramQuantile } from "../stats/histogram-values.ts";
 import { longRunVariance } from "../stats/long-run-variance.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { meanThreshold, proportionThreshold, quantileThreshold } from "../stats/threshold.ts";
+import { testBurn } from "./burn-rate.ts";
 import { meanOf, quantileOf } from "./describe.ts";
 import type { ArmState } from "../model/look-state.ts";
 import type { Claim, ClaimBook, Tested } from "./claim.ts";
 import { finiteOrNull } from "./evidence.ts";
 import { edgesOf, stepsOf, totalOfSteps } from "./histogram-evidence.ts";
 import { totalOf } from "./step-evidence.ts";
+import { windowEndOf, type Cells, type WindowEnd } from "./tallies.ts";
 
 /** What one arm shows about a limit: its plain value, and both one-sided p-values. */
 interface LimitTest {
@@ -19,12 +21,16 @@ interface LimitTest {
   readonly pBreached: number | null;
   /** Small when it is proven within. */
   readonly pHolds: number | null;
+  /** Of a limit with two windows: what the short one shows, null where it is empty. A breach must show in both, and so must keeping the limit. */
+  readonly recent?: number | null;
 }
 
 /**
  * Each side of each limit: breached, holds, or open. Where the baseline breaches it too, nobody can be blamed: that is its own state.
  *
- * @param alphaOf  the share of the rollback budget of one side of one limit.
+ * @param alphaBreached  the share of the rollback budget of one side of one limit.
+ * @param alphaHolds     the promote budget.
+ * @param cells          of time, for the limits that look at windows of it.
  */
 export function judgeLimits(
   metric: Metric,
@@ -33,13 +39,19 @@ export function judgeLimits(
   alphaBreached: number,
   alphaHolds: number,
   book: ClaimBook,
+  cells: Cells,
 ): LimitFinding[] {
+  const end = windowEndOf(cells, candidate, baseline);
   return metric.limits.flatMap((limit) =>
     (["max", "min"] as const).flatMap((side) => {
       const level = limit[side];
       if (level === null) return [];
-      const own = testLimit(candidate, limit.statistic, side, level, metric);
-      const other = testLimit(baseline, limit.statistic, side, level, metric);
+      const { burn } = limit;
+      const testOf = (arm: ArmState): LimitTest | null => {
+        if (burn === undefined) return testLimit(arm, limit.statistic, side, level, metric);
+        return end === null ? null : testBurn(arm, burn, level, cells, end);
+      };
+      const [own, other] = [testOf(candidate), testOf(baseline)];
       const claim = (p: number, alpha: number, spending: Claim["spending"]): Claim => ({
         p,
         alpha,
@@ -47,15 +59,18 @@ export function judgeLimits(
         bar: null,
         information: sizeOf(candidate),
         distance: () => null,
+        sliding: burn !== undefined,
       });
-      const key = `${limit.statistic}:${side}`;
+      const windows = burn === undefined ? "" : `:${burn.longSeconds}:${burn.shortSeconds}`;
+      const key = `${limit.statistic}:${side}${windows}`;
       const test = (name: string, p: number | null | undefined, alpha: number, spending: Claim["spending"]) =>
         limit.check === "point" || p === null || p === undefined
           ? null
           : book.test(`${key}:${name}`, claim(p, alpha, spending));
       const breached = test("breached", own?.pBreached, alphaBreached, "harm");
       const holds = test("holds", own?.pHolds, alphaHolds, "safety");
-      return [toFinding(limit, side, level, own, other, { breached, holds, alphaBreached, alphaHolds })];
+      const finding = toFinding(limit, side, level, own, other, { breached, holds, alphaBreached, alphaHolds });
+      return [burn === undefined ? finding : { ...finding, burn: toBurnFinding(burn, own, other, end) }];
     }),
   );
 }
@@ -75,10 +90,16 @@ function toFinding(
 ): LimitFinding {
   const beyond = (value: number) => (side === "max" ? value > level : value < level);
   const point = limit.check === "point";
-  const isBreached = own !== null && (point ? beyond(own.value) : breached?.proven === true);
+  const { recent } = own ?? {};
+  const stillBeyond = (test: LimitTest) => test.recent === undefined || (test.recent !== null && beyond(test.recent));
+  // Where the baseline shows nothing, it may lie beyond as well.
+  const isBreached =
+    own !== null && other !== null && (point ? beyond(own.value) : breached?.proven === true) && stillBeyond(own);
   // What was proven to hold at an earlier look still does, unless the plain value has left the limit since.
-  const holds = own !== null && (point || held?.since != null) && !beyond(own.value);
-  // An SLO that the serving version misses as well tells nothing about the new one; a plain look at the baseline is enough to doubt.
+  const inside = own !== null && !beyond(own.value) && recent !== null && (recent === undefined || !beyond(recent));
+  const holds = inside && (point || held?.since != null);
+  // An SLO that the serving version misses as well tells nothing about the new one; a plain look at the baseline is enough to doubt. Of two windows the long one is:
+  // that a few events of the short one were good shows no recovery.
   const baselineBeyond = other !== null && beyond(other.value);
   const state = isBreached ? (baselineBeyond ? "baseline_breached" : "breached") : holds ? "holds" : "open";
   const proven = limit.check === "proven";
@@ -96,7 +117,26 @@ function toFinding(
     alphaHolds: proven ? alphaHolds : null,
     levelBreached: breached?.level ?? null,
     levelHolds: held?.level ?? null,
-    baselineProvenBeyond: proven && other?.pBreached != null && other.pBreached <= alphaBreached,
+    baselineProvenBeyond: proven && other?.pBreached != null && other.pBreached <= alphaBreached && stillBeyond(other),
+  };
+}
+
+function toBurnFinding(
+  { objective, longSeconds, shortSeconds }: Burn,
+  own: LimitTest | null,
+  other: LimitTest | null,
+  end: WindowEnd | null,
+): NonNullable<LimitFinding["burn"]> {
+  const window = (seconds: number, valueOf: (test: LimitTest | null) => number | null) => ({
+    seconds,
+    coveredSeconds: Math.max(0, Math.min(seconds, end?.seenSeconds ?? 0)),
+    candidate: valueOf(own),
+    baseline: valueOf(other),
+  });
+  return {
+    objective,
+    long: window(longSeconds, (test) => test?.value ?? null),
+    short: window(shortSeconds, (test) => test?.recent ?? null),
   };
 }
 

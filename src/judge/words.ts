@@ -1,6 +1,15 @@
 import type { Finding, LimitFinding, Reason } from "../model/finding.ts";
+import { toDuration } from "../model/time.ts";
 import { decisiveComponent } from "./find.ts";
-import { formatChange, formatCount, formatEffect, formatNumber, formatP, formatValue } from "./format.ts";
+import {
+  formatChange,
+  formatCount,
+  formatEffect,
+  formatNumber,
+  formatObjective,
+  formatP,
+  formatValue,
+} from "./format.ts";
 import type { Decided } from "./decide.ts";
 
 /** `3.91 vs 4.26 (−0.35, interval −0.52 to −0.18; margin 0.25)`: candidate first, as effects are. */
@@ -25,14 +34,25 @@ export function describeEffect(finding: Finding): string {
 /** What a component is called in a sentence. */
 const PARTS = { body: "typical value", mean: "mean", tail: "tail", rate: "rate" } as const;
 
-export function describeLimit(
-  { kind, measurementUnit }: Finding,
-  { statistic, side, limit, candidate, baseline, pBreached, pHolds, state }: LimitFinding,
-): string {
+export function describeLimit({ kind, measurementUnit }: Finding, finding: LimitFinding): string {
+  const { statistic, side, limit, candidate, baseline, pBreached, pHolds, state, burn } = finding;
   const value = (number: number | null) => formatValue(number, kind, measurementUnit);
   const p = state === "open" ? pHolds : pBreached;
   const proof = p === null ? "" : `, p ${formatP(p)}`;
+  if (burn !== undefined) return `${describeBurn(burn)}; limit ${formatNumber(limit)}${proof})`;
   return `${statistic} ${value(candidate)} (baseline ${value(baseline)}; ${side} ${value(limit)}${proof})`;
+}
+
+/** `the candidate burns its 99.9% error budget at 21 times the sustainable rate over 1h and 30 times over 5m (baseline 1.1 and 0.9`, for the limit to follow. */
+function describeBurn({ objective, long, short }: NonNullable<LimitFinding["burn"]>): string {
+  const times = ({ candidate }: typeof long, unit: string) =>
+    candidate === null ? "an unknown pace" : `${formatNumber(candidate)} times${unit}`;
+  const over = ({ seconds, coveredSeconds }: typeof long) =>
+    coveredSeconds < seconds
+      ? `the ${toDuration(Math.round(coveredSeconds))} so far of ${toDuration(seconds)}`
+      : toDuration(seconds);
+  const baseline = [long, short].map((window) => (window.baseline === null ? "–" : formatNumber(window.baseline)));
+  return `the candidate burns its ${formatObjective(objective)} error budget at ${times(long, " the sustainable rate")} over ${over(long)} and ${times(short, "")} over ${over(short)} (baseline ${baseline.join(" and ")}`;
 }
 
 /** One sentence that begins with the verdict's word. */

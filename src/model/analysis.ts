@@ -22,18 +22,44 @@ const ToleranceInput = z
   )
   .meta({ id: "Tolerance" });
 
+const LimitCheck = z
+  .enum(["proven", "point"])
+  .describe(
+    "proven (default): tested within the error budgets. point: the plain value is compared, outside the budgets.",
+  );
+
 const LimitInput = z
   .strictObject({
     max: Amount.optional().describe("The candidate must lie below."),
     min: Amount.optional().describe("The candidate must lie above."),
-    check: z
-      .enum(["proven", "point"])
-      .optional()
-      .describe(
-        "proven (default): tested within the error budgets. point: the plain value is compared, outside the budgets.",
-      ),
+    check: LimitCheck.optional(),
   })
   .meta({ id: "Limit" });
+
+const BurnInput = z
+  .strictObject({
+    objective: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe("The share of events that must be good: 99.9%. The rest is the error budget."),
+    windows: z
+      .array(
+        z.strictObject({
+          rate: z
+            .number()
+            .positive()
+            .describe("How many times faster than sustainable the error budget may be used up, at least 1."),
+          long: Duration.describe("The window over which that must be proven."),
+          short: Duration.describe("The window that must show it too: that it is still going on."),
+        }),
+      )
+      .min(1, "needs at least one pair of windows")
+      .max(4),
+    check: LimitCheck.optional(),
+  })
+  .describe("Error-budget burn of the candidate, by pairs of windows that both must show it.")
+  .meta({ id: "BurnLimit" });
 
 const Tier = z
   .enum(["critical", "required", "advisory"])
@@ -116,9 +142,9 @@ const ErrorsInput = z.strictObject({
   kind: z.literal("errors"),
   ...shared,
   limit: z
-    .partialRecord(z.enum(["rate"]), LimitInput)
+    .strictObject({ rate: LimitInput.optional(), burn: BurnInput.optional() })
     .optional()
-    .describe("A limit for the candidate's rate: { rate: { max: 2% } }."),
+    .describe("Limits for the candidate: its rate, { rate: { max: 2% } }, and how fast it uses up its error budget."),
 });
 const ScoreInput = z.strictObject({
   kind: z.literal("score"),
@@ -278,11 +304,15 @@ export type AnalysisDocument = z.infer<typeof AnalysisDocument>;
 
 const Tolerance = z.strictObject({ relative: z.number().nullable(), absolute: z.number().nullable() });
 
+const Burn = z.strictObject({ objective: z.number(), longSeconds: z.number(), shortSeconds: z.number() });
+export type Burn = z.infer<typeof Burn>;
+
 const Limit = z.strictObject({
-  statistic: z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value", "rate"]),
+  statistic: z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value", "rate", "burn"]),
   max: z.number().nullable(),
   min: z.number().nullable(),
   check: z.enum(["proven", "point"]),
+  burn: Burn.optional().describe("Of the statistic burn, whose max is how many times faster than sustainable."),
 });
 export type Limit = z.infer<typeof Limit>;
 

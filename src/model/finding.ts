@@ -115,6 +115,17 @@ export const TestResult = z
   .meta({ id: "TestResult" });
 export type TestResult = z.infer<typeof TestResult>;
 
+const BurnWindow = z
+  .object({
+    seconds: finite.describe("Its length."),
+    coveredSeconds: finite.describe("How much of that the run has seen so far."),
+    candidate: finite
+      .nullable()
+      .describe("How many times faster than sustainable the error budget was used up in it; null without events."),
+    baseline: finite.nullable(),
+  })
+  .meta({ id: "BurnWindow" });
+
 export const LimitFinding = z
   .object({
     statistic: z.string(),
@@ -131,6 +142,10 @@ export const LimitFinding = z
     levelBreached: finite.nullable().describe("The claim is made at p-values up to here, at this look."),
     levelHolds: finite.nullable(),
     baselineProvenBeyond: z.boolean().describe("The baseline by itself is proven beyond the limit."),
+    burn: z
+      .object({ objective: finite, long: BurnWindow, short: BurnWindow })
+      .optional()
+      .describe("Of the statistic burn: what is proven of the long window, and what the short one shows."),
   })
   .meta({ id: "LimitFinding" });
 export type LimitFinding = z.infer<typeof LimitFinding>;

@@ -63,6 +63,15 @@ interface ArmTally {
   readonly faults: readonly { readonly kind: string; readonly count: number; readonly example: string }[];
   /** Seconds since the epoch of the newest row or step; null without times. */
   readonly lastAt: number | null;
+  /** Bad events by stretches of time, the latest ones; only where a limit looks at windows of time and the source knows times. */
+  readonly tallies?: Tallies;
+}
+
+/** Bad events and all events by cells of time, ascending; cells without events are absent. */
+export interface Tallies {
+  readonly cell: Float64Array;
+  readonly events: Float64Array;
+  readonly trials: Float64Array;
 }
 
 export type ArmState = UnitsState | SeriesState | CountsState | HistogramState;

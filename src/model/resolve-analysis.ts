@@ -2,6 +2,7 @@ import type { Issue } from "../errors.ts";
 import type { Analysis, AnalysisDocument, Component, Limit, Metric, MetricInput } from "./analysis.ts";
 import { AmountFault, readLevel, readTolerance, type Measure, type Tolerance, type ToleranceInput } from "./amount.ts";
 import { queryForm } from "./query.ts";
+import { resolveBurn } from "./resolve-burn.ts";
 import { durationSeconds } from "./time.ts";
 
 /** What a kind has unless its author says otherwise. The table in docs/analysis.md is this one. */
@@ -306,7 +307,10 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
     else maxInvalidFraction = Number(match[1]) / 100;
   }
 
-  const limits = resolveLimits(input, at, measure, issues);
+  const limits = [
+    ...resolveLimits(input, at, measure, issues),
+    ...(input.kind === "errors" ? resolveBurn(input, at, measure, spec, issues) : []),
+  ];
   if (input.query.instant !== undefined && (limits.length === 0 || limits.some(({ check }) => check !== "point"))) {
     issues.push({
       pointer: `${at}/limit`,
@@ -399,7 +403,8 @@ function columnIssues(input: MetricInput, at: string, spec: AnalysisDocument["sp
 function resolveLimits(input: MetricInput, at: string, measure: Measure, issues: Issue[]): Limit[] {
   const limits: Limit[] = [];
   for (const [statistic, limit] of Object.entries(input.limit ?? {})) {
-    if (limit === undefined) continue;
+    // A burn limit is no amount; `resolveBurn` reads it.
+    if (limit === undefined || "windows" in limit) continue;
     const pointer = `${at}/limit/${statistic}`;
     const levels: { max: number | null; min: number | null } = { max: null, min: null };
     for (const side of ["max", "min"] as const) {

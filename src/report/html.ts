@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { formatEffect, formatNumber, formatP } from "../judge/format.ts";
+import { formatEffect, formatNumber, formatP, formatStatistic } from "../judge/format.ts";
 import type { ComponentFinding, Finding, LimitFinding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
 import { candidateLabel, partsOf, type ReportPart } from "./parts.ts";
@@ -139,7 +139,12 @@ function levelText(level: number | null, budget: number): string {
     : `needs ${formatNumber(level)} at this look; budget ${formatNumber(budget)}`;
 }
 
-function toLimitRow({ statistic, side, limit, check, candidate, baseline, state }: LimitFinding): string {
+function toLimitRow({ statistic, side, limit, check, candidate, baseline, state, burn }: LimitFinding): string {
+  const windows = burn && {
+    objective: burn.objective,
+    longSeconds: burn.long.seconds,
+    shortSeconds: burn.short.seconds,
+  };
   const value = (number: number | null) => (number === null ? "–" : formatNumber(number));
-  return `<tr><td>${escapeHtml(statistic)} ${side} ${formatNumber(limit)} (${check})</td><td class="number">${value(candidate)}</td><td class="number">${value(baseline)}</td><td>${state.replace("_", " ")}</td></tr>`;
+  return `<tr><td>${escapeHtml(formatStatistic(statistic, windows))} ${side} ${formatNumber(limit)} (${check})</td><td class="number">${value(candidate)}</td><td class="number">${value(baseline)}</td><td>${state.replace("_", " ")}</td></tr>`;
 }

@@ -43,6 +43,21 @@ test("the claims of harm add up to the rollback budget, and each claim of safety
   expect(claims.map(({ claim }) => claim)).toContain("p95 max 4 is breached");
 });
 
+test("a burn limit is named by its windows, with its share and what it takes to hold", async () => {
+  const burn = "limit: { burn: { objective: 99.95%, windows: [{ rate: 20, long: 1h, short: 5m }] } }";
+  const limited = `{ name: e, kind: errors, source: s, ${burn}, query: { events: x, exposure: y } }`;
+  const plan = "{ mode: scheduled, duration: 1h, every: 1m }";
+  const { claims, spending, detectability } = await explained(plan, [limited]);
+  const name = "burn of 99.95% over 1h and 5m max 20";
+  expect(claims.filter(({ claim }) => claim.startsWith("burn")).map(({ claim, share }) => [claim, share])).toEqual([
+    [`${name} is breached`, expect.closeTo(0.05 / 3, 12)],
+    [`${name} holds`, 0.05],
+  ]);
+  expect(spending.rollback).toMatch(/a burn limit, whose windows slide, has at each look what that look adds$/);
+  // The last of sixty looks adds 2 (Φ(−1.96) − Φ(−1.96 / √(59/60))) = 0.00190 to the spend of 5 %; ln 0.00190 / ln 0.99 = 623.3.
+  expect(detectability[0]?.notes.join("\n")).toMatch(/over 1h and 5m: 624 events in the long window/);
+});
+
 test("an advisory metric spends nothing", async () => {
   const { claims } = await explained(PLAN, [QUALITY, LATENCY.replace("margin", "tier: advisory, margin")]);
   expect(claims.filter(({ metric }) => metric === "latency").map(({ budget }) => budget)).toEqual(

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { TouchstoneError } from "../../src/errors.ts";
 import { analysisDigest } from "../../src/model/analysis.ts";
 import { checkAnalysis, readAnalysis } from "../../src/model/read-analysis.ts";
@@ -219,4 +219,101 @@ test("every analysis that ships is valid, and its name is that of its file", () 
     const { analysis } = readAnalysis(readFileSync(new URL(name, folder), "utf8"), name);
     expect(`${analysis.name}.yaml`).toBe(name);
   }
+});
+
+describe("a burn limit", () => {
+  const PLAN = "plan: { mode: scheduled, duration: 2h, every: 2m, step: 1m }";
+  const burn = (limit: string, more = "query: { value: v, at: t }") =>
+    withMetric(`{ name: e, kind: errors, source: s, limit: { burn: ${limit} }, ${more} }`, PLAN);
+  const pair = (text: string) => burn(`{ objective: 99.9%, windows: [{ ${text} }] }`);
+
+  test("becomes one limit per pair of windows", () => {
+    const { analysis } = readAnalysis(
+      burn(
+        "{ objective: 99.9%, windows: [{ rate: 14.4, long: 1h, short: 6m }, { rate: 6, long: 6h, short: 30m }] }, rate: { max: 2% }",
+      ),
+      "a.yaml",
+    );
+    expect(analysis.metrics[0]?.limits).toEqual([
+      { statistic: "rate", max: 0.02, min: null, check: "proven" },
+      {
+        statistic: "burn",
+        max: 14.4,
+        min: null,
+        check: "proven",
+        burn: { objective: 0.999, longSeconds: 3600, shortSeconds: 360 },
+      },
+      {
+        statistic: "burn",
+        max: 6,
+        min: null,
+        check: "proven",
+        burn: { objective: 0.999, longSeconds: 21_600, shortSeconds: 1800 },
+      },
+    ]);
+  });
+
+  test.each([
+    [pair("rate: 14.4, long: 6m, short: 1h"), "/windows/0/short is 1h, not shorter than long, which is 6m"],
+    [pair("rate: 14.4, long: 6m, short: 6m"), "/windows/0/short is 6m, not shorter than long, which is 6m"],
+    [pair("rate: 14.4, long: 1h, short: 1m"), "/windows/0/short is 1m, shorter than plan.every of 120 s"],
+    [pair("rate: 14.4, long: 1h, short: 5m"), "/windows/0/short is 5m, not a multiple of plan.every of 120 s"],
+    [pair("rate: 14.4, long: 61m, short: 6m"), "/windows/0/long is 61m, not a multiple of plan.every of 120 s"],
+    [pair("rate: 0.5, long: 1h, short: 6m"), "/windows/0/rate is 0.5, below 1, which the error budget sustains"],
+    [pair("rate: 0, long: 1h, short: 6m"), "/windows/0/rate "],
+    [pair("rate: 2, long: 1h"), "/windows/0/short is missing"],
+    [
+      burn("{ objective: 90%, windows: [{ rate: 10, long: 1h, short: 6m }] }"),
+      "/windows/0/rate is 10, which of an objective of 90% would take more bad events than there are events",
+    ],
+    [burn("{ objective: 100%, windows: [{ rate: 2, long: 1h, short: 6m }] }"), "/objective is 100%, not between"],
+    [burn("{ objective: '0.999', windows: [{ rate: 2, long: 1h, short: 6m }] }"), "/objective 0.999 lacks its"],
+    [burn("{ objective: 99%, windows: [] }"), "/windows needs at least one pair of windows"],
+    [
+      burn("{ objective: 99%, windows: [{ rate: 2, long: 1h, short: 6m }, { rate: 3, long: 60m, short: 6m }] }"),
+      "/windows/1 stands twice",
+    ],
+    [
+      burn("{ objective: 99%, windows: [{ rate: 2, long: 1h, short: 6m }] }", "query: { series: x }"),
+      " needs bad events and all events with their times, and a query of series gives none",
+    ],
+    [
+      burn(
+        "{ objective: 99%, windows: [{ rate: 2, long: 1h, short: 6m }] }",
+        "worse: either, query: { events: x, exposure: y }, margin: 1pp",
+      ),
+      " needs bad events, and with worse: either no event is bad",
+    ],
+  ])("%s is refused", (text, fault) => {
+    const faults = faultsOf(text);
+    expect(faults[0]).toContain(`/spec/metrics/0/limit/burn${fault}`);
+    expect(faults.length).toBe(1);
+  });
+
+  test("needs the time of every row, and errors", () => {
+    const good = "{ objective: 99%, windows: [{ rate: 2, long: 1h, short: 6m }] }";
+    expect(faultsOf(burn(good, "query: { value: v }"))[0]).toMatch(
+      /^\/spec\/metrics\/0\/query\/at is missing: a burn limit needs the time of every row/,
+    );
+    expect(
+      faultsOf(withMetric(`{ name: l, kind: latency, source: s, limit: { burn: ${good} }, query: { value: v } }`))[0],
+    ).toMatch(/^\/spec\/metrics\/0\/limit.*burn/);
+    expect(
+      faultsOf(
+        withMetric(
+          `{ name: e, kind: errors, source: s, limit: { burn: ${good} }, query: { value: v, unit: u, at: t } }`,
+          "design: paired",
+        ),
+      )[0],
+    ).toMatch(/^\/spec\/metrics\/0\/limit\/burn does not go with design: paired/);
+  });
+
+  test("of a run that looks once counts its steps", () => {
+    const once = (short: string) =>
+      withMetric(
+        `{ name: e, kind: errors, source: s, limit: { burn: { objective: 99%, windows: [{ rate: 2, long: 1h, short: ${short} }] } }, query: { value: v, at: t } }`,
+      );
+    expect(() => readAnalysis(once("5m"), "a.yaml")).not.toThrow();
+    expect(faultsOf(once("30s"))[0]).toMatch(/burn\/windows\/0\/short is 30s, shorter than plan.step of 60 s/);
+  });
 });
