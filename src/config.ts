@@ -16,6 +16,8 @@ export interface Config {
   readonly port: number;
   readonly logLevel: string;
   readonly concurrency: number;
+  /** Runs that are due and wait for a worker; beyond that no more are taken. */
+  readonly maxWaiting: number;
   /** Null means a Postgres server is the record. */
   readonly dataDir: string | null;
   /** Null means the analyses that ship with Touchstone. */
@@ -61,6 +63,12 @@ const Environment = z.object({
     .transform(Number)
     .pipe(z.int().min(1).max(64))
     .default(2),
+  TOUCHSTONE_MAX_WAITING: z
+    .string()
+    .regex(/^\d+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(1).max(10_000_000))
+    .default(50_000),
   TOUCHSTONE_URL: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .default("http://127.0.0.1:8080"),
@@ -124,6 +132,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: values.PORT,
     logLevel: values.LOG_LEVEL,
     concurrency: values.TOUCHSTONE_CONCURRENCY,
+    maxWaiting: values.TOUCHSTONE_MAX_WAITING,
     dataDir: values.DATABASE_URL === undefined ? resolve(values.TOUCHSTONE_DATA_DIR) : null,
     analysesDir: values.TOUCHSTONE_ANALYSES === undefined ? null : resolve(values.TOUCHSTONE_ANALYSES),
     sources,

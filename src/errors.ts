@@ -38,6 +38,7 @@ export const ERRORS = {
   invalid_input: { status: 422, title: "The input is not valid", retry: false, exit: 64 },
   input_unavailable: { status: 503, title: "An input file cannot be read", retry: false, exit: 69 },
   store_unavailable: { status: 503, title: "The record is unavailable", retry: true, exit: 69 },
+  overloaded: { status: 503, title: "Too much is waiting already", retry: true, exit: 69 },
   server_unavailable: { status: 503, title: "The server is unavailable", retry: true, exit: 69 },
   wait_timed_out: { status: 504, title: "No verdict in time", retry: true, exit: 75 },
   internal: { status: 500, title: "A fault in Touchstone", retry: false, exit: 70 },

@@ -17,6 +17,7 @@ export interface StartRunDependencies {
   readonly doorbell: Doorbell;
   readonly sources: Sources;
   readonly targets: Targets;
+  readonly backlog: { refresh(): Promise<void>; admit(): void };
   readonly newId: () => string;
 }
 
@@ -31,10 +32,10 @@ export interface Caller {
  * committed, and only then the bell rings.
  *
  * @throws TouchstoneError `not_found` (no such analysis), `invalid_analysis`, `not_runnable`, `arms_identical`, `invalid_request`, `conflict`,
- *   `idempotency_mismatch`, `store_unavailable`.
+ *   `idempotency_mismatch`, `overloaded`, `store_unavailable`.
  */
 export async function startRun(
-  { store, doorbell, sources, targets, newId }: StartRunDependencies,
+  { store, doorbell, sources, targets, backlog, newId }: StartRunDependencies,
   project: string,
   request: StartRunRequest,
   { actor, idempotency }: Caller,
@@ -49,11 +50,13 @@ export async function startRun(
   if (first === undefined) throw new RangeError("a request without a candidate passed its schema");
   for (const candidate of candidates)
     refuseEqualArms(analysis, { baseline: request.baseline, candidate, window: request.window }, args, sources, place);
+  await backlog.refresh();
   const started = await store.startRun({
     project,
     requestDigest: digestOf(request),
     idempotency,
     actor,
+    admit: () => backlog.admit(),
     build(now, earlier) {
       const window = request.window ?? windowFrom(analysis, now);
       refuseShortWindow(analysis, window);

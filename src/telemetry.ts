@@ -12,6 +12,7 @@ export interface Telemetry {
   readonly httpRequestSeconds: Histogram<"method" | "route" | "status">;
   readonly leasesLost: Counter;
   readonly sweepErrors: Counter;
+  readonly doorbellRestarts: Counter;
   readonly looksInProgress: Gauge;
 }
 
@@ -75,6 +76,11 @@ export function createTelemetry(): Telemetry {
     sweepErrors: new Counter({
       name: "touchstone_sweep_errors_total",
       help: "Sweeps that the record did not answer.",
+      registers,
+    }),
+    doorbellRestarts: new Counter({
+      name: "touchstone_doorbell_restarts_total",
+      help: "Times that this process had stopped hearing the bell and listened anew.",
       registers,
     }),
     looksInProgress: new Gauge({

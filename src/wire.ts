@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 import { createApp } from "./api/app.ts";
+import { createBacklog } from "./api/backlog.ts";
 import { PROJECT } from "./api/list.ts";
 import { createRunWatcher } from "./api/run-watcher.ts";
 import type { Config } from "./config.ts";
@@ -53,7 +54,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LEASE_SECONDS = 6;
 const SWEEP_MS = 1_000;
 const LOOK_TIMEOUT_MS = 5 * 60_000;
-/** Below the 20 s after which platforms kill. */
+/** With the bell's deadline below the 20 s after which platforms kill. */
 const STOP_GRACE_MS = 10_000;
 
 /** Puts everything together and starts it. The only place that knows which adapter stands behind which port. */
@@ -96,14 +97,18 @@ async function start(
   ends.push(() => store.close());
   await store.replaceFileAnalyses(PROJECT, await readAnalyses(config.analysesDir ?? join(ROOT, "analyses")));
 
-  const doorbell = await wireDoorbell(config, log);
+  const doorbell = await wireDoorbell(config, log, () => telemetry.doorbellRestarts.inc());
   ends.push(() => doorbell.close());
 
+  // The doors close side by side: a slow caller does not take the time in which looks may end.
+  const doors: (() => Promise<void>)[] = [];
+  ends.push(async () => {
+    await Promise.all(doors.map((close) => close()));
+  });
   if (role !== "api") {
     const looks = wireLooks(spec, config.concurrency, overrides, (source, outcome, seconds) =>
       telemetry.sourceQuerySeconds.observe({ source, outcome }, seconds),
     );
-    ends.push(() => looks.close());
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
       { store, doorbell, runLook: looks.runLook, telemetry, log },
@@ -115,7 +120,10 @@ async function start(
         lookTimeoutMs: LOOK_TIMEOUT_MS,
       },
     );
-    ends.push(() => worker.stop(STOP_GRACE_MS));
+    doors.push(async () => {
+      await worker.stop(STOP_GRACE_MS);
+      await looks.close();
+    });
   }
   if (role === "worker") return { url: null, log, stop };
 
@@ -126,6 +134,7 @@ async function start(
     doorbell,
     sources,
     targets,
+    backlog: createBacklog(store, config.maxWaiting),
     watcher,
     telemetry,
     log,
@@ -137,7 +146,7 @@ async function start(
   });
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 }, app);
   await listen(server, config);
-  ends.push(async () => {
+  doors.push(async () => {
     stopping = true;
     watcher.close();
     await closeServer(server);
@@ -188,10 +197,10 @@ function connect({ secrets, dataDir, concurrency }: Config, log: Logger): Promis
   });
 }
 
-async function wireDoorbell({ secrets, concurrency }: Config, log: Logger): Promise<Doorbell> {
+async function wireDoorbell({ secrets, concurrency }: Config, log: Logger, onDeaf: () => void): Promise<Doorbell> {
   if (secrets.redisUrl === null) return createLocalDoorbell();
   await checkRedis(secrets.redisUrl, log);
-  return createBullmqDoorbell({ url: secrets.redisUrl, concurrency, log });
+  return createBullmqDoorbell({ url: secrets.redisUrl, concurrency, log, onDeaf });
 }
 
 function wireLooks(

@@ -28,6 +28,7 @@ test("nothing set means embedded, on loopback, without a token", () => {
     host: "127.0.0.1",
     port: 8080,
     concurrency: 2,
+    maxWaiting: 50_000,
     dataDir: expect.stringMatching(/\.touchstone$/),
     sources: [],
     secrets: { databaseUrl: null, redisUrl: null, token: null },

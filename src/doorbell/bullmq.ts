@@ -8,6 +8,10 @@ export interface BullmqDoorbellOptions {
   readonly url: string;
   readonly concurrency: number;
   readonly log: Logger;
+  /** Told whenever a listener that had gone deaf is replaced. */
+  readonly onDeaf?: () => void;
+  /** Between two beats of a listener. */
+  readonly beatMs?: number;
 }
 
 /** The hash tag keeps all keys in one slot of a cluster. The name of the queue carries the version of its payload: an upgrade leaves the old queue behind. */
@@ -15,13 +19,25 @@ const PREFIX = "{touchstone}";
 const QUEUE = "ring-v1";
 
 const RING_DEADLINE_MS = 500;
+const BEAT_MS = 5_000;
+/**
+ * A listener that hears none of so many beats is deaf. Listeners wait in one line for what is rung, so that each hears as often as it beats itself, whoever else
+ * listens.
+ */
+const DEAF_AFTER_BEATS = 4;
 const CLOSE_DEADLINE_MS = 5_000;
 const retryStrategy = (attempt: number) => Math.min(attempt * 100, 2_000);
 
 /**
  * The bell over Redis. Each option stands for an outage that somebody had; the table of them is in docs/decisions/0002-doorbell.md.
  */
-export function createBullmqDoorbell({ url, concurrency, log }: BullmqDoorbellOptions): Doorbell {
+export function createBullmqDoorbell({
+  url,
+  concurrency,
+  log,
+  onDeaf = () => undefined,
+  beatMs = BEAT_MS,
+}: BullmqDoorbellOptions): Doorbell {
   const producer = new Redis(url, {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
@@ -31,7 +47,7 @@ export function createBullmqDoorbell({ url, concurrency, log }: BullmqDoorbellOp
   });
   producer.on("error", (error) => log.debug({ err: error }, "redis: producer"));
   // Without skipVersionCheck, skipWaitingForReady would cache a failed INFO and reject every ring for ever.
-  const queue = new Queue<{ id: string; v: 1 }>(QUEUE, {
+  const queue = new Queue<Ring>(QUEUE, {
     connection: producer,
     prefix: PREFIX,
     skipWaitingForReady: true,
@@ -41,8 +57,25 @@ export function createBullmqDoorbell({ url, concurrency, log }: BullmqDoorbellOp
   });
   queue.on("error", (error) => log.debug({ err: error }, "bullmq: queue"));
 
-  let listener: { worker: Worker; connection: Redis } | null = null;
+  let listener: Listener | null = null;
+  let beating: NodeJS.Timeout | undefined;
   let lastFailure: string | null = null;
+
+  /** A beat goes the way of every ring; only those that Redis has taken count, so that a Redis that is away makes nobody deaf. */
+  const beat = async (listening: Listener, reopen: () => void): Promise<void> => {
+    if (listening.unheard >= DEAF_AFTER_BEATS) {
+      log.error({ beats: listening.unheard }, "the bell was rung and this process did not hear it; listening anew");
+      onDeaf();
+      reopen();
+      return;
+    }
+    try {
+      await withDeadline(queue.add("beat", { v: 1 }), RING_DEADLINE_MS);
+      listening.unheard += 1;
+    } catch (error) {
+      log.debug({ err: error }, "redis: the beat");
+    }
+  };
 
   return {
     ring(id) {
@@ -58,25 +91,14 @@ export function createBullmqDoorbell({ url, concurrency, log }: BullmqDoorbellOp
     },
 
     onRing(handler) {
-      // A command timeout here would break the blocking read.
-      const connection = new Redis(url, { maxRetriesPerRequest: null, retryStrategy });
-      connection.on("error", (error) => log.debug({ err: error }, "redis: worker"));
-      const worker = new Worker<{ id: string; v: number }>(
-        QUEUE,
-        async (job) => (job.data.v === 1 ? handler(job.data.id) : undefined),
-        {
-          connection,
-          prefix: PREFIX,
-          concurrency,
-          skipVersionCheck: true,
-          lockDuration: 10_000,
-          stalledInterval: 5_000,
-          maxStalledCount: 1_000_000,
-        },
-      );
-      worker.on("error", (error) => log.debug({ err: error }, "bullmq: worker"));
-      worker.on("ready", () => void refuseEviction(connection, log));
-      listener = { worker, connection };
+      const reopen = () => {
+        if (listener !== null) void closeListener(listener, log);
+        listener = openListener(url, concurrency, handler, log);
+      };
+      reopen();
+      beating = setInterval(() => {
+        if (listener !== null) void beat(listener, reopen);
+      }, beatMs);
     },
 
     health() {
@@ -87,18 +109,61 @@ export function createBullmqDoorbell({ url, concurrency, log }: BullmqDoorbellOp
     },
 
     async close() {
-      // `close` waits for ever on a frozen Redis.
-      const closing = (async () => {
-        await listener?.worker.close();
-        await queue.close();
-      })();
+      clearInterval(beating);
+      const closing = Promise.all([listener === null ? undefined : closeListener(listener, log), queue.close()]);
       await withDeadline(closing, CLOSE_DEADLINE_MS).catch((error: unknown) =>
         log.debug({ err: error }, "the bell was not closed in time"),
       );
-      listener?.connection.disconnect();
       producer.disconnect();
     },
   };
+}
+
+/** A ring for a run, or without an id the beat of a listener. */
+interface Ring {
+  readonly id?: string;
+  readonly v: number;
+}
+
+interface Listener {
+  readonly worker: Worker;
+  readonly connection: Redis;
+  /** Beats since the last ring or beat that was heard. */
+  unheard: number;
+}
+
+function openListener(url: string, concurrency: number, handler: (id: string) => Promise<void>, log: Logger): Listener {
+  // A command timeout here would break the blocking read.
+  const connection = new Redis(url, { maxRetriesPerRequest: null, retryStrategy });
+  connection.on("error", (error) => log.debug({ err: error }, "redis: worker"));
+  const worker = new Worker<Ring>(
+    QUEUE,
+    async ({ data: { id, v } }) => {
+      listener.unheard = 0;
+      if (v === 1 && id !== undefined) await handler(id);
+    },
+    {
+      connection,
+      prefix: PREFIX,
+      concurrency,
+      skipVersionCheck: true,
+      lockDuration: 10_000,
+      stalledInterval: 5_000,
+      maxStalledCount: 1_000_000,
+    },
+  );
+  worker.on("error", (error) => log.debug({ err: error }, "bullmq: worker"));
+  worker.on("ready", () => void refuseEviction(connection, log));
+  const listener: Listener = { worker, connection, unheard: 0 };
+  return listener;
+}
+
+/** `close` waits for ever on a frozen Redis. */
+async function closeListener({ worker, connection }: Listener, log: Logger): Promise<void> {
+  await withDeadline(worker.close(), CLOSE_DEADLINE_MS).catch((error: unknown) =>
+    log.debug({ err: error }, "the listener was not closed in time"),
+  );
+  connection.disconnect();
 }
 
 /**

@@ -87,6 +87,16 @@ export const createRunStore = (sql: Sql): RunStore => ({
       return row === undefined ? null : toStoredRun(RunRow.parse(row));
     }),
 
+  async countWaiting(limit) {
+    const [row] = await sql.query<{ waiting: number }>(
+      `select count(*)::int as waiting from (
+         select 1 from touchstone.runs
+         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until <= now()) limit $1) w`,
+      [limit],
+    );
+    return row?.waiting ?? 0;
+  },
+
   async endedAmong(ids) {
     const rows = await sql.query<{ id: string }>(
       "select id from touchstone.runs where id = any($1) and status in ('done', 'failed', 'cancelled')",
@@ -96,7 +106,10 @@ export const createRunStore = (sql: Sql): RunStore => ({
   },
 });
 
-async function startRun(tx: Ask, { project, requestDigest, idempotency, actor, build }: NewRun): Promise<StartedRun> {
+async function startRun(
+  tx: Ask,
+  { project, requestDigest, idempotency, actor, admit, build }: NewRun,
+): Promise<StartedRun> {
   if (idempotency !== null) {
     const id = await takeKey(tx, project, idempotency);
     if (id !== null) return { run: await readForSure(tx, id), outcome: "repeated", superseded: [] };
@@ -133,6 +146,7 @@ async function startRun(tx: Ask, { project, requestDigest, idempotency, actor, b
     run = { ...again.run, id: first.run.id };
     dueAt = again.dueAt;
   }
+  admit();
   const [row] = await tx.query(
     `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${RUN_COLUMNS}`,

@@ -44,6 +44,8 @@ export interface RunStore {
    * @returns the run after the attempt; null when there is none. A terminal run stays as it is.
    */
   finishRun(project: string, id: string, settleSeconds: number): Promise<StoredRun | null>;
+  /** How many runs are due and in nobody's hands; counted up to `limit` only. */
+  countWaiting(limit: number): Promise<number>;
   /** Which of these runs have ended; one question for all who wait. */
   endedAmong(ids: readonly string[]): Promise<string[]>;
 }
@@ -132,6 +134,8 @@ export interface NewRun {
   readonly project: string;
   readonly requestDigest: string;
   readonly idempotency: Idempotency | null;
+  /** Called before a new run is stored, not for one that is there already: throws where no more are taken, and then nothing is stored. */
+  readonly admit: () => void;
   /** Who asks for it: runs of older revisions end by this. */
   readonly actor: string;
   /**

@@ -154,7 +154,8 @@ export function startWorker(
     if (!hasRoom()) return;
     try {
       const claim = await store.claimRun(options.id, options.leaseSeconds, id);
-      if (claim !== null) await take(claim);
+      // Not awaited: the bell is free again for the next ring while the look goes on.
+      if (claim !== null) void take(claim);
     } catch (error) {
       log.warn({ run: id, err: error }, "the bell rang, but the record did not answer; the next sweep tries again");
     }

@@ -44,6 +44,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         candidate?: string;
         project?: string;
         notify?: string[];
+        admit?: () => void;
       } = {},
     ): Promise<StartedRun> =>
       store.startRun({
@@ -51,6 +52,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         requestDigest: options.digest ?? "sha256:body",
         idempotency: options.key ?? null,
         actor: "a test",
+        admit: options.admit ?? (() => undefined),
         build: () => ({
           run: runOf({
             ...(options.notify === undefined ? {} : { notify: options.notify }),
@@ -111,6 +113,33 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       const claimed = claims.flatMap((one) => (one === null ? [] : [one.run.id]));
       expect(claimed.length).toBe(10);
       expect(new Set(claimed).size).toBe(10);
+    });
+
+    test("what waits is counted up to a bound, and a run that is not admitted leaves nothing behind", async () => {
+      for (let i = 0; i < 5; i++) await start();
+      await start({ dueAt: NEVER });
+      await claim("a");
+      expect(await store.countWaiting(100)).toBe(4);
+      expect(await store.countWaiting(3)).toBe(3);
+      const key = { route: "POST /v1/runs", key: "refused", bodyDigest: "sha256:body" };
+      const full = new Error("no room");
+      const refused = start({
+        key,
+        admit: () => {
+          throw full;
+        },
+      });
+      await expect(refused).rejects.toBe(full);
+      expect(await store.countWaiting(100)).toBe(4);
+      const { run, outcome } = await start({ key });
+      expect(outcome).toBe("created");
+      const again = await start({
+        key,
+        admit: () => {
+          throw full;
+        },
+      });
+      expect(again).toMatchObject({ outcome: "repeated", run: { run: { id: run.run.id } } });
     });
 
     test("a lapsed lease lets another worker in and fences the first one out", async () => {

@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { checkRedis, createBullmqDoorbell } from "../../src/doorbell/bullmq.ts";
 import { createLogger } from "../../src/log.ts";
@@ -64,6 +65,43 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     await redis.stop("SIGKILL");
   }, 30_000);
 
+  test("a listener whose connection has silently died is replaced, and hears again", async () => {
+    const proxy = await startSilencer(Number(new URL(redisUrl ?? "").port));
+    let restarts = 0;
+    const bell = createBullmqDoorbell({
+      url: `redis://127.0.0.1:${proxy.port}`,
+      concurrency: 4,
+      log,
+      beatMs: 100,
+      onDeaf: () => (restarts += 1),
+    });
+    onTestFinished(async () => {
+      await bell.close();
+      await proxy.close();
+    });
+    const heard = new Set<string>();
+    bell.onRing((id) => Promise.resolve(void heard.add(id)));
+    const ringUntilHeard = async (id: string) => {
+      await expect
+        .poll(
+          () => {
+            bell.ring(id);
+            return heard.has(id);
+          },
+          { timeout: 20_000, interval: 100 },
+        )
+        .toBe(true);
+    };
+    await ringUntilHeard("run_before");
+    // Beats alone keep a healthy listener as it is.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(restarts).toBe(0);
+    expect(proxy.silenceReaders()).toBeGreaterThan(0);
+    await expect.poll(() => restarts, { timeout: 10_000 }).toBe(1);
+    await ringUntilHeard("run_after");
+    expect(bell.health().ok).toBe(true);
+  }, 60_000);
+
   test("a Redis that evicts keys is refused, one that is away is not", async () => {
     const redis = await startRedis(["--maxmemory-policy", "allkeys-lru"]);
     await expect(checkRedis(redis.url, log)).rejects.toThrow(
@@ -74,3 +112,40 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     await checkRedis(redisUrl ?? "", log);
   });
 });
+
+/** A way to Redis on which connections that wait for jobs can be made to lie dead: open, and nothing comes through any more. */
+async function startSilencer(target: number) {
+  const silent = new Set<Socket>();
+  const readers = new Set<Socket>();
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(target, "127.0.0.1");
+    for (const socket of [client, upstream]) {
+      open.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        open.delete(socket);
+        if (!silent.has(client)) for (const other of [client, upstream]) other.destroy();
+      });
+    }
+    client.on("data", (bytes) => {
+      if (bytes.toString("latin1").toLowerCase().includes("bzpopmin")) readers.add(client);
+      if (!silent.has(client)) upstream.write(bytes);
+    });
+    upstream.on("data", (bytes) => {
+      if (!silent.has(client)) client.write(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    silenceReaders(): number {
+      for (const reader of readers) silent.add(reader);
+      return readers.size;
+    },
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

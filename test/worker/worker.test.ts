@@ -45,6 +45,7 @@ async function start(): Promise<string> {
     requestDigest: "d",
     idempotency: null,
     actor: "a test",
+    admit: () => undefined,
     build: (now) => ({ run: runOf({ id: `run_${(ids += 1)}` }), dueAt: now }),
   });
   return run.run.id;
