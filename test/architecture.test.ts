@@ -26,7 +26,7 @@ const isOneOf =
 const PORTS = ["sources/source.ts", "store/store.ts", "doorbell/doorbell.ts", "notify/target.ts"];
 const FLOORS: readonly Floor[] = [
   { name: "errors", holds: isOneOf("errors.ts"), floors: [], packages: [] },
-  { name: "model", holds: inFolder("model"), floors: ["errors"], packages: ["zod", "yaml", "node:crypto"] },
+  { name: "model", holds: inFolder("model"), floors: ["errors"], packages: ["zod", "yaml", "croner", "node:crypto"] },
   {
     name: "stats",
     holds: inFolder("stats"),
@@ -66,7 +66,7 @@ const FLOORS: readonly Floor[] = [
   },
   {
     name: "corner",
-    holds: isOneOf("look.ts", "start-run.ts"),
+    holds: isOneOf("look.ts", "start-run.ts", "schedule.ts"),
     floors: ["judge", "stats", "model", "kayenta", "report", "errors", "port"],
     packages: [],
   },
