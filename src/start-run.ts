@@ -10,7 +10,7 @@ import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
 import type { Targets } from "./notify/target.ts";
 import type { Sources } from "./sources/source.ts";
-import type { Idempotency, StartedRun, Store } from "./store/store.ts";
+import type { Idempotency, NewRun, StartedRun, Store } from "./store/store.ts";
 
 export interface StartRunDependencies {
   readonly store: Store;
@@ -35,23 +35,34 @@ export interface Caller {
  *   `idempotency_mismatch`, `overloaded`, `store_unavailable`.
  */
 export async function startRun(
-  { store, doorbell, sources, targets, backlog, newId }: StartRunDependencies,
+  dependencies: StartRunDependencies,
+  project: string,
+  request: StartRunRequest,
+  caller: Caller,
+): Promise<StartedRun> {
+  const started = await dependencies.store.startRun(await prepareRun(dependencies, project, request, caller));
+  if (started.outcome === "created") dependencies.doorbell.ring(started.run.run.id);
+  return started;
+}
+
+/** Everything of a start that comes before the transaction. @throws TouchstoneError as `startRun`, but for what the record refuses. */
+export async function prepareRun(
+  { store, sources, targets, backlog, newId }: Omit<StartRunDependencies, "doorbell">,
   project: string,
   request: StartRunRequest,
   { actor, idempotency }: Caller,
-): Promise<StartedRun> {
-  const analysis = await findAnalysis(store, project, request.analysis);
-  const args = argumentsOf(analysis, request.args ?? {});
-  const place = typeof request.analysis === "string" ? "" : "/analysis";
-  refuseUnrunnable(analysis, sources, place);
+): Promise<NewRun> {
+  const { analysis, args } = await findRunnable({ store, sources }, project, request.analysis, request.args ?? {});
   const notify = targetsOf(request, targets);
   const candidates = request.candidates ?? (request.candidate === undefined ? [] : [request.candidate]);
   const [first] = candidates;
   if (first === undefined) throw new RangeError("a request without a candidate passed its schema");
-  for (const candidate of candidates)
-    refuseEqualArms(analysis, { baseline: request.baseline, candidate, window: request.window }, args, sources, place);
+  for (const candidate of candidates) {
+    const arms = { baseline: request.baseline, candidate, window: request.window };
+    refuseEqualArms(analysis, arms, args, sources, placeOf(request.analysis));
+  }
   await backlog.refresh();
-  const started = await store.startRun({
+  return {
     project,
     requestDigest: digestOf(request),
     idempotency,
@@ -83,9 +94,25 @@ export async function startRun(
         dueAt: toInstant(Math.max(epochSeconds(now), epochSeconds(firstLookAt(judged, window)))),
       };
     },
-  });
-  if (started.outcome === "created") doorbell.ring(started.run.run.id);
-  return started;
+  };
+}
+
+/** An analysis that can run here, with its arguments. @throws TouchstoneError `not_found`, `invalid_analysis`, `not_runnable`, `invalid_request`. */
+export async function findRunnable(
+  { store, sources }: Pick<StartRunDependencies, "store" | "sources">,
+  project: string,
+  wanted: StartRunRequest["analysis"],
+  given: Readonly<Record<string, string>>,
+): Promise<{ analysis: Analysis; args: Record<string, string> }> {
+  const analysis = await findAnalysis(store, project, wanted);
+  const args = argumentsOf(analysis, given);
+  refuseUnrunnable(analysis, sources, placeOf(wanted));
+  return { analysis, args };
+}
+
+/** JSON pointer of the analysis in a request; a named one is no part of it. */
+function placeOf(wanted: StartRunRequest["analysis"]): string {
+  return typeof wanted === "string" ? "" : "/analysis";
 }
 
 /** What the run gives, and the defaults of the analysis for the rest. @throws TouchstoneError `invalid_request` naming every unknown or missing argument. */

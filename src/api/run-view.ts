@@ -49,6 +49,7 @@ export function toRunListItem({
       ? { candidate: run.candidate }
       : { candidates: run.candidates.map((version) => ({ version })) }),
     rollout: run.rollout === null ? null : { ...run.rollout, ...(attempt === null ? {} : { attempt }) },
+    ...(run.schedule === undefined ? {} : { schedule: run.schedule }),
     score,
     links: { self, looks: `${self}/looks`, report: `${self}/report` },
   };

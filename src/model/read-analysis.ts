@@ -1,7 +1,7 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
 import { TouchstoneError, type Issue } from "../errors.ts";
 import { AnalysisDocument, type Analysis } from "./analysis.ts";
 import { toIssues } from "./issues.ts";
+import { readYaml } from "./read-yaml.ts";
 import { resolveAnalysis } from "./resolve-analysis.ts";
 
 /** An analysis as it was written and as it is in force. */
@@ -18,28 +18,12 @@ export interface ReadAnalysis {
  * @throws TouchstoneError `invalid_analysis` with every fault, its JSON pointer and, in the detail, its line.
  */
 export function readAnalysis(text: string, origin: string): ReadAnalysis {
-  const lines = new LineCounter();
-  const yaml = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, version: "1.2" });
-  const [fault] = yaml.errors;
-  if (fault !== undefined) {
-    throw new TouchstoneError("invalid_analysis", `${origin} is not YAML: ${fault.message}`, {
-      issues: [{ pointer: "", detail: fault.message }],
-    });
-  }
-  let value: unknown;
-  try {
-    value = yaml.toJS({ maxAliasCount: 0 });
-  } catch (cause) {
-    throw new TouchstoneError("invalid_analysis", `${origin} uses YAML aliases, which are refused`, {
-      cause,
-      issues: [{ pointer: "", detail: "uses an alias (*name)" }],
-    });
-  }
+  const { value, lineOf } = readYaml(text, origin, "invalid_analysis");
   const read = checkAnalysis(value);
   if ("issues" in read) {
     const placed = read.issues.map((issue) => ({
       ...issue,
-      detail: `${issue.detail}${lineOf(yaml, lines, issue.pointer)}`,
+      detail: `${issue.detail}${lineOf(issue.pointer)}`,
     }));
     throw invalidAnalysis(origin, placed);
   }
@@ -67,22 +51,4 @@ export function toPath(pointer: string): string {
     .split("/")
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
     .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`), "");
-}
-
-function lineOf(yaml: Document, lines: LineCounter, pointer: string): string {
-  let node: Node | null = yaml.contents;
-  let range = node?.range;
-  for (const part of pointer.split("/").slice(1)) {
-    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
-      if (pair === undefined) break;
-      range = (pair.key as Node).range ?? range;
-      node = pair.value as Node | null;
-    } else if (isSeq(node)) {
-      node = (node.items[Number(key)] as Node | undefined) ?? null;
-      range = node?.range ?? range;
-    } else break;
-  }
-  return range === undefined || range === null ? "" : ` (line ${lines.linePos(range[0]).line})`;
 }

@@ -33,10 +33,18 @@ export const Rollout = z
   .meta({ id: "Rollout" });
 export type Rollout = z.infer<typeof Rollout>;
 
-const args = z.record(
+/** What a run gives for the arguments of its analysis. */
+export const RunArguments = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "must be a name of letters, digits and _"),
   z.string().max(256),
 );
+
+/** Which slot of which schedule started a run. */
+export const SlotName = z
+  .object({ name: Name, slot: Instant })
+  .describe("The schedule that started the run, and its slot; absent where a caller did.")
+  .meta({ id: "SlotName" });
+export type SlotName = z.infer<typeof SlotName>;
 
 /** Body of `POST /v1/runs`. */
 export const StartRunRequest = z
@@ -55,7 +63,7 @@ export const StartRunRequest = z
     window: Window.optional().describe(
       "One look back at this window. Left out, a plan that looks once takes the last `plan.duration` before `plan.settle` ago; any other begins now.",
     ),
-    args: args.optional(),
+    args: RunArguments.optional(),
     rollout: Rollout.optional(),
     notify: z
       .array(Name)
@@ -127,6 +135,7 @@ export const Run = z
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
     notify: z.array(Name).optional().describe("The notification targets that are told when the run ends."),
+    schedule: SlotName.optional(),
     budgetShares: z
       .object({ rollback: z.number(), promote: z.number() })
       .optional()
@@ -223,6 +232,7 @@ export const RunView = z
     window: Window.nullable(),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
+    schedule: SlotName.optional(),
     lastLook: z.object({ n: z.int(), decision: Decision, at: Instant }).nullable(),
     score: z.number().nullable(),
     worstMetric: z.string().nullable(),
@@ -256,6 +266,7 @@ export const RunListItem = RunView.pick({
   candidates: true,
   best: true,
   rollout: true,
+  schedule: true,
   score: true,
   links: true,
 }).meta({ id: "RunListItem" });

@@ -152,6 +152,44 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       create index outbox_due on touchstone.outbox (next_at) where delivered_at is null and given_up_at is null;
       create index outbox_run on touchstone.outbox (project, run_id);`,
   },
+  {
+    name: "schedules",
+    script: `
+      create table touchstone.schedules (
+        project     text not null,
+        name        text not null,
+        document    text not null,
+        revision    int not null default 1,
+        anchor_at   timestamptz(3) not null,
+        next_at     timestamptz(3),
+        last_run_id text,
+        created_at  timestamptz not null default now(),
+        updated_at  timestamptz not null default now(),
+        primary key (project, name)
+      );
+      create index schedules_due on touchstone.schedules (next_at) where next_at is not null;
+
+      create table touchstone.schedule_slots (
+        project     text not null,
+        schedule    text not null,
+        slot        timestamptz(3) not null,
+        first_slot  timestamptz(3) not null,
+        slots       int not null check (slots >= 1),
+        outcome     text not null check (outcome in ('started', 'skipped', 'failed')),
+        run_id      text,
+        code        text,
+        detail      text,
+        recorded_at timestamptz not null default now(),
+        primary key (project, schedule, slot),
+        foreign key (project, schedule) references touchstone.schedules (project, name) on delete cascade,
+        check (first_slot <= slot),
+        check ((run_id is not null) = (outcome = 'started')),
+        check ((code is null) = (outcome = 'started'))
+      );
+
+      create index runs_versions on touchstone.runs (project, analysis_name, seq) include (baseline_label, candidate_label);
+      create index runs_decided on touchstone.runs (project, analysis_name, decided_at desc) where verdict in ('promote', 'rollback');`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -106,7 +106,8 @@ export const createRunStore = (sql: Sql): RunStore => ({
   },
 });
 
-async function startRun(
+/** Stores a run within a transaction of the caller's. See `RunStore.startRun`. */
+export async function startRun(
   tx: Ask,
   { project, requestDigest, idempotency, actor, admit, build }: NewRun,
 ): Promise<StartedRun> {

@@ -2,6 +2,7 @@ import { createAnalysisStore } from "./sql-analyses.ts";
 import { createAuditStore } from "./sql-audit.ts";
 import { createOutbox } from "./sql-outbox.ts";
 import { createRunStore } from "./sql-runs.ts";
+import { createScheduleStore } from "./sql-schedules.ts";
 import { createWorkStore } from "./sql-work.ts";
 import type { Sql } from "./sql.ts";
 import type { Store } from "./store.ts";
@@ -13,6 +14,7 @@ export const createSqlStore = (sql: Sql): Store => ({
   ...createAnalysisStore(sql),
   ...createAuditStore(sql),
   ...createOutbox(sql),
+  ...createScheduleStore(sql),
 
   async ping() {
     await sql.query("select 1");

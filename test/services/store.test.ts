@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkSchema, migrate, SCHEMA_VERSION } from "../../src/store/migrations.ts";
 import { createPostgresSql } from "../../src/store/postgres.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
+import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
 import { createDatabase } from "./database.ts";
 
@@ -15,9 +16,10 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
   });
   afterAll(() => database.drop());
 
-  storeContract("Postgres", () =>
-    Promise.resolve(createPostgresSql({ connectionString: database.url, poolSize: 10, onError: ignore })),
-  );
+  const open = () =>
+    Promise.resolve(createPostgresSql({ connectionString: database.url, poolSize: 10, onError: ignore }));
+  storeContract("Postgres", open);
+  scheduleContract("Postgres", open);
 
   test("an empty database is refused with what to do, and two migrations at once take turns", async () => {
     const other = await createDatabase(serverUrl ?? "");
