@@ -3,17 +3,8 @@ import { timingOf, type Schedule, type ScheduledArm, type ScheduleSlot } from ".
 import { dueSlots, MOST_SLOTS, nextSlot, type SlotRange } from "./model/slots.ts";
 import { epochSeconds, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
-import { findRunnable, prepareRun, type StartRunDependencies } from "./start-run.ts";
-import type {
-  DueSchedule,
-  Idempotency,
-  NewRun,
-  NewSlot,
-  SlotTaking,
-  StoredSchedule,
-  TakenSlots,
-  Timetable,
-} from "./store/store.ts";
+import { findRunnable, prepareRun, targetsOf, type Caller, type StartRunDependencies } from "./start-run.ts";
+import type { DueSchedule, NewRun, NewSlot, SlotTaking, StoredSchedule, TakenSlots, Timetable } from "./store/store.ts";
 
 /** Schedules that one tick looks at, some 30 ms each; the rest comes with the next, a second later, so that runs need not wait for all of them. */
 const MOST_AT_ONCE = 20;
@@ -27,7 +18,7 @@ const ON_TIME_SECONDS = 60;
  * Which slots have come is the database's to say. Any number of processes may tick at once; each slot is taken by one of them, together with its run.
  *
  * @param onTaken  told of what became of slots that this process took.
- * @throws TouchstoneError `store_unavailable`; the slots that were not taken yet stay due.
+ * @throws TouchstoneError `store_unavailable` or `overloaded`; the slots that were not taken yet stay due.
  */
 export async function takeDueSlots(
   dependencies: StartRunDependencies,
@@ -57,7 +48,7 @@ async function takeSlotsOf(dependencies: StartRunDependencies, due: DueSchedule)
     return "outcome" in run ? await take([before, run]) : await take([before], { slot: last, run });
   } catch (error) {
     // Nobody waits for this answer but the reader of the slots; and one schedule's trouble must not hold up the others.
-    if (isTouchstoneError(error) && error.code === "store_unavailable") throw error;
+    if (isTouchstoneError(error) && (error.code === "store_unavailable" || error.code === "overloaded")) throw error;
     const code = isTouchstoneError(error) ? error.code : "internal";
     const detail = error instanceof Error ? error.message : String(error);
     return take([before, { slot: last, firstSlot: last, slots: 1, outcome: "failed", code, detail }]);
@@ -79,9 +70,18 @@ async function prepareSlot(
     const detail = `${baseline.label} is both the baseline and the candidate (${words})`;
     return { slot, firstSlot: slot, slots: 1, outcome: "skipped", code: "nothing_new", detail };
   }
-  const { analysis, args } = schedule;
-  const request = { analysis, baseline, candidate, ...(args === undefined ? {} : { args }) };
-  const prepared = await prepareRun(dependencies, project, request, null);
+  const { analysis, args, notify } = schedule;
+  const request = {
+    analysis,
+    baseline,
+    candidate,
+    ...(args === undefined ? {} : { args }),
+    ...(notify === undefined ? {} : { notify }),
+  };
+  const prepared = await prepareRun(dependencies, project, request, {
+    actor: `schedule ${schedule.name}`,
+    idempotency: null,
+  });
   return {
     ...prepared,
     // The window is the slot's, however late it is taken: the windows of a schedule lie as regularly as its slots.
@@ -122,20 +122,22 @@ async function versionOf(
  * @throws TouchstoneError `not_found` (no such analysis), `invalid_analysis`, `not_runnable`, `arms_identical`, `invalid_request`, `idempotency_mismatch`, `store_unavailable`.
  */
 export async function putSchedule(
-  dependencies: Pick<StartRunDependencies, "store" | "sources" | "newId">,
+  dependencies: Omit<StartRunDependencies, "doorbell">,
   project: string,
   schedule: Schedule,
-  idempotency: Idempotency | null,
+  caller: Caller,
 ): Promise<void> {
-  const { analysis, baseline, candidate, args = {} } = schedule;
+  const { analysis, baseline, candidate, args = {}, notify = [] } = schedule;
+  targetsOf({ notify }, dependencies.targets);
   if (typeof baseline === "string" || typeof candidate === "string")
     await findRunnable(dependencies, project, analysis, args);
-  else await prepareRun(dependencies, project, { analysis, baseline, candidate, args }, null);
+  else await prepareRun(dependencies, project, { analysis, baseline, candidate, args }, caller);
   await dependencies.store.putSchedule(
     project,
     schedule,
     (now, before) => toTimetable(schedule, now, before),
-    idempotency,
+    caller.idempotency,
+    caller.actor,
   );
 }
 

@@ -143,7 +143,7 @@ export function argumentsOf(analysis: Analysis, given: Readonly<Record<string, s
 }
 
 /** The targets that the request names, and those that are always told; in the order of their names. */
-function targetsOf({ notify = [] }: StartRunRequest, targets: Targets): string[] {
+export function targetsOf({ notify = [] }: Pick<StartRunRequest, "notify">, targets: Targets): string[] {
   const issues = notify.flatMap((name, index): Issue[] =>
     targets.has(name)
       ? []

@@ -14,6 +14,8 @@ export interface Telemetry {
   readonly sweepErrors: Counter;
   readonly doorbellRestarts: Counter;
   readonly looksInProgress: Gauge;
+  readonly scheduleSlots: Counter<"outcome">;
+  readonly scheduleLagSeconds: Gauge;
 }
 
 export function createTelemetry(): Telemetry {
@@ -86,6 +88,17 @@ export function createTelemetry(): Telemetry {
     looksInProgress: new Gauge({
       name: "touchstone_looks_in_progress",
       help: "Looks under way in this process.",
+      registers,
+    }),
+    scheduleSlots: new Counter({
+      name: "touchstone_schedule_slots_total",
+      help: "Slots of schedules by what became of them here.",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    scheduleLagSeconds: new Gauge({
+      name: "touchstone_schedule_lag_seconds",
+      help: "How long the longest due slot of a schedule has waited for a worker; 0 when none is due.",
       registers,
     }),
   };

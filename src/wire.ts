@@ -18,6 +18,7 @@ import { createLogger, type Logger } from "./log.ts";
 import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
 import type { Targets } from "./notify/target.ts";
+import { takeDueSlots } from "./schedule.ts";
 import type { Sources } from "./sources/source.ts";
 import { checkSchema, migrate } from "./store/migrations.ts";
 import { createPgliteSql } from "./store/pglite.ts";
@@ -105,13 +106,22 @@ async function start(
   ends.push(async () => {
     await Promise.all(doors.map((close) => close()));
   });
+  const backlog = createBacklog(store, config.maxWaiting);
+  const newId = () => `run_${randomBytes(16).toString("hex")}`;
   if (role !== "api") {
     const looks = wireLooks(spec, config.concurrency, overrides, (source, outcome, seconds) =>
       telemetry.sourceQuerySeconds.observe({ source, outcome }, seconds),
     );
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
-      { store, doorbell, runLook: looks.runLook, telemetry, log },
+      {
+        store,
+        doorbell,
+        runLook: looks.runLook,
+        takeDueSlots: (onTaken) => takeDueSlots({ store, doorbell, sources, targets, backlog, newId }, onTaken),
+        telemetry,
+        log,
+      },
       {
         id,
         concurrency: config.concurrency,
@@ -134,13 +144,13 @@ async function start(
     doorbell,
     sources,
     targets,
-    backlog: createBacklog(store, config.maxWaiting),
+    backlog,
     watcher,
     telemetry,
     log,
     openapi,
     token: config.secrets.token,
-    newId: () => `run_${randomBytes(16).toString("hex")}`,
+    newId,
     newRequestId: () => randomBytes(8).toString("hex"),
     isStopping: () => stopping,
   });

@@ -272,6 +272,64 @@ describe("the street, embedded", () => {
     expect((await street.ask("DELETE", "/v1/analyses/mine")).status).toBe(404);
   });
 
+  test("schedules are put as YAML or JSON, read, listed and deleted", async () => {
+    const yaml =
+      "name: nightly\nanalysis: batch-eval\nbaseline: known-good\ncandidate: newest\ncron: 0 2 * * *\ntimeZone: Europe/Berlin\n";
+    const put = await street.ask("PUT", "/v1/schedules/nightly", yaml, { "content-type": "application/yaml" });
+    expect(put, put.text).toMatchObject({
+      status: 200,
+      body: {
+        name: "nightly",
+        schedule: { cron: "0 2 * * *", missed: "run-once", paused: false },
+        lastSlot: null,
+        lastSlots: [],
+        links: { self: "/v1/schedules/nightly", slots: "/v1/schedules/nightly/slots" },
+      },
+    });
+    expect(put.body.nextSlot).toMatch(/T0[01]:00:00\.000Z$/);
+    expect(put.body.nextSlots.length).toBe(5);
+    expect(put.body.nextSlots[0]).toBe(put.body.nextSlot);
+    const paused = await street.ask("PUT", "/v1/schedules/nightly", { ...put.body.schedule, paused: true });
+    expect(paused).toMatchObject({ status: 200, body: { nextSlot: null, nextSlots: [] } });
+    await street.ask("PUT", "/v1/schedules/other", {
+      name: "other",
+      analysis: "batch-eval",
+      baseline: { label: "v1" },
+      candidate: { label: "v3" },
+      every: "6h",
+    });
+    const page = await street.ask("GET", "/v1/schedules?limit=1");
+    expect(page.body.items.map(({ name }: { name: string }) => name)).toEqual(["nightly"]);
+    const next = await street.ask("GET", `/v1/schedules?limit=1&cursor=${page.body.nextCursor}`);
+    expect(next.body.items.map(({ name }: { name: string }) => name)).toEqual(["other"]);
+    expect((await street.ask("GET", "/v1/schedules/other/slots")).body).toEqual({ items: [], nextCursor: null });
+    for (const name of ["nightly", "other"])
+      expect((await street.ask("DELETE", `/v1/schedules/${name}`)).status).toBe(204);
+    expect((await street.ask("GET", "/v1/schedules/other/slots")).status).toBe(404);
+    expect((await street.ask("DELETE", "/v1/schedules/other")).status).toBe(404);
+  });
+
+  test.each<[string, object, number, string, string]>([
+    ["an unknown zone", { timeZone: "Berlin" }, 422, "invalid_request", "/timeZone"],
+    ["both cron and every", { every: "1h" }, 422, "invalid_request", "/every"],
+    ["another name than its path", { name: "other" }, 422, "invalid_request", "/name"],
+    ["an unknown analysis", { analysis: "nope" }, 404, "not_found", "/analysis"],
+    ["an analysis that cannot run here", { analysis: "support-agent" }, 422, "not_runnable", "/spec/metrics/0/source"],
+    ["an argument that the analysis does not have", { args: { region: "eu" } }, 422, "invalid_request", "/args/region"],
+  ])("a schedule with %s is refused", async (_, more, status, code, pointer) => {
+    const schedule = {
+      name: "bad",
+      analysis: "batch-eval",
+      baseline: "known-good",
+      candidate: "newest",
+      cron: "@daily",
+    };
+    const answer = await street.ask("PUT", "/v1/schedules/bad", { ...schedule, ...more });
+    expect(answer.body, answer.text).toMatchObject({ status, code });
+    expect(answer.body.issues.map((issue: { pointer: string }) => issue.pointer)).toContain(pointer);
+    expect((await street.ask("GET", "/v1/schedules/bad")).status).toBe(404);
+  });
+
   test("health, metrics, contract and the page of runs answer", async () => {
     expect((await street.ask("GET", "/livez")).body).toEqual({ status: "ok" });
     expect((await street.ask("GET", "/readyz")).body).toMatchObject({ status: "ok", degraded: false });
@@ -280,6 +338,7 @@ describe("the street, embedded", () => {
     expect(metrics.text).toMatch(
       /touchstone_http_request_duration_seconds_count\{method="GET",route="\/v1\/runs\/:id",status="200"\} \d+/,
     );
+    expect(metrics.text).toMatch(/^touchstone_schedule_lag_seconds 0$/m);
     expect((await street.ask("GET", "/openapi.yaml")).text).toMatch(/^# Written by/);
     const page = await street.ask("GET", "/");
     expect(page.text).toMatch(/<a href="\/v1\/runs\/run_[0-9a-f]{32}\/report">rollback: quality/);
@@ -441,6 +500,9 @@ describe("the street, embedded", () => {
       ["GET", "/v1/runs?verdict=maybe", 400, "invalid_parameter"],
       ["GET", "/v1/runs/run_unknown?wait=1h", 400, "invalid_parameter"],
       ["DELETE", "/v1/runs", 405, "method_not_allowed"],
+      ["POST", "/v1/schedules", 405, "method_not_allowed"],
+      ["GET", "/v1/schedules/none", 404, "not_found"],
+      ["GET", "/v1/schedules/none/slots?cursor=x", 404, "not_found"],
       ["PUT", "/v1/runs/run_1", 405, "method_not_allowed"],
       ["GET", "/v1/nothing", 404, "not_found"],
       ["GET", "/nothing", 404, "not_found"],

@@ -8,7 +8,7 @@ import type { Sources } from "../sources/source.ts";
 import { runnableIssues } from "../start-run.ts";
 import type { Store, StoredAnalysis } from "../store/store.ts";
 import { actorOf } from "./authenticate.ts";
-import { readJson, readText } from "./body.ts";
+import { isYaml, readJson, readText } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";
 import { PageQuery, readIdempotency, readQuery, toPage } from "./parameters.ts";
 import { onlyMethods } from "./problem.ts";
@@ -116,8 +116,7 @@ async function find(store: Store, request: Request): Promise<StoredAnalysis> {
 
 /** YAML as it stands in a file, or the same as JSON. */
 function readBody(request: Request): ReadAnalysis {
-  if (/^(?:application|text)\/(?:x-)?yaml\s*(?:;|$)/i.test(request.get("content-type") ?? ""))
-    return readAnalysis(readText(request), "the body");
+  if (isYaml(request)) return readAnalysis(readText(request), "the body");
   const checked = checkAnalysis(readJson(request));
   if ("issues" in checked) throw invalidAnalysis("the body", checked.issues);
   return checked;

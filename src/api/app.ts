@@ -2,6 +2,7 @@ import express, { type Express } from "express";
 import helmet from "helmet";
 import { pinoHttp } from "pino-http";
 import type { Logger } from "../log.ts";
+import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createAnalysisRoutes } from "./analyses.ts";
 import { createAuditRoutes } from "./audit.ts";
@@ -11,6 +12,7 @@ import { createHealthRoutes } from "./health.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createRunPage } from "./run-page.ts";
 import { createRunRoutes, type RunRoutesDependencies } from "./runs.ts";
+import { createScheduleRoutes } from "./schedules.ts";
 
 export interface AppDependencies extends RunRoutesDependencies {
   readonly telemetry: Telemetry;
@@ -75,7 +77,9 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use("/v1", createRunRoutes(dependencies));
   app.use("/v1", createAnalysisRoutes({ store, sources }));
   app.use("/v1", createAuditRoutes({ store }));
+  app.use("/v1", createScheduleRoutes(dependencies));
   app.get("/metrics", async (_request, response) => {
+    telemetry.scheduleLagSeconds.set(await readScheduleLag(store, log));
     response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
   });
   app.get("/openapi.yaml", (_request, response) => {
@@ -85,4 +89,14 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(handleUnknownRoute);
   app.use(handleError);
   return app;
+}
+
+/** Asked of the record, since workers that are all gone tell nothing. NaN while the record is away: the other metrics are wanted most then. */
+async function readScheduleLag(store: Store, log: Logger): Promise<number> {
+  try {
+    return await store.slotLagSeconds();
+  } catch (error) {
+    log.warn({ err: error }, "the lag of the schedules could not be read");
+    return Number.NaN;
+  }
 }

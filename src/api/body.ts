@@ -28,6 +28,11 @@ export function readJson(request: Request): unknown {
   return parseJson(readText(request));
 }
 
+/** True for a body that is sent as YAML. */
+export function isYaml(request: Request): boolean {
+  return /^(?:application|text)\/(?:x-)?yaml\s*(?:;|$)/i.test(request.get("content-type") ?? "");
+}
+
 /** The body as text. @throws TouchstoneError `malformed_body` when there is none or it is not UTF-8. */
 export function readText(request: Request): string {
   const bytes: unknown = request.body;

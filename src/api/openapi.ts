@@ -5,6 +5,7 @@ import { AnalysisDocument } from "../model/analysis.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { LookView, OverrideRequest, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
+import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
 import { AuditPage } from "./audit.ts";
 import { AuditQuery, PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
@@ -21,7 +22,7 @@ export function toOpenApi(): string {
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }, { basic: [] }, {}],
-    tags: [{ name: "runs" }, { name: "analyses" }, { name: "audit" }, { name: "service" }],
+    tags: [{ name: "runs" }, { name: "analyses" }, { name: "schedules" }, { name: "audit" }, { name: "service" }],
     paths: {
       "/v1/runs": {
         post: operation("startRun", "runs", "Start a run: it is stored before the answer is sent.", {
@@ -159,20 +160,57 @@ export function toOpenApi(): string {
       },
       "/v1/analyses/{name}": {
         get: operation("getAnalysis", "analyses", "Read an analysis.", {
-          parameters: [ANALYSIS_NAME],
+          parameters: [NAME],
           responses: { "200": json("The analysis.", "AnalysisView") },
           errors: [401, 404, 503],
         }),
         put: operation("putAnalysis", "analyses", "Store an analysis under its name.", {
-          parameters: [ANALYSIS_NAME, IDEMPOTENCY_KEY],
+          parameters: [NAME, IDEMPOTENCY_KEY],
           body: ANALYSIS_BODY,
           responses: { "200": json("The analysis as stored.", "AnalysisView") },
           errors: [400, 401, 409, 413, 415, 422, 503],
         }),
         delete: operation("deleteAnalysis", "analyses", "Delete an analysis. Runs keep their snapshot of it.", {
-          parameters: [ANALYSIS_NAME],
+          parameters: [NAME],
           responses: { "204": { description: "It is gone." } },
           errors: [401, 404, 409, 503],
+        }),
+      },
+      "/v1/schedules": {
+        get: operation("listSchedules", "schedules", "List schedules by name.", {
+          parameters: queryParameters(PageQuery),
+          responses: { "200": list("A page of schedules.", "ScheduleListItem") },
+          errors: [400, 401, 503],
+        }),
+      },
+      "/v1/schedules/{name}": {
+        get: operation("getSchedule", "schedules", "Read a schedule, its next slots and what became of the last.", {
+          parameters: [NAME],
+          responses: { "200": json("The schedule.", "ScheduleView") },
+          errors: [401, 404, 503],
+        }),
+        put: operation("putSchedule", "schedules", "Store a schedule under its name. It holds from the next slot on.", {
+          parameters: [NAME, IDEMPOTENCY_KEY],
+          body: { "application/json": ref("Schedule"), "application/yaml": { type: "string" } },
+          responses: { "200": json("The schedule as stored.", "ScheduleView") },
+          errors: [400, 401, 404, 413, 415, 422, 503],
+        }),
+        delete: operation(
+          "deleteSchedule",
+          "schedules",
+          "Delete a schedule and the list of its slots. The runs that it started stay.",
+          {
+            parameters: [NAME],
+            responses: { "204": { description: "It is gone." } },
+            errors: [401, 404, 503],
+          },
+        ),
+      },
+      "/v1/schedules/{name}/slots": {
+        get: operation("listScheduleSlots", "schedules", "List what became of the slots, the newest first.", {
+          parameters: [NAME, ...queryParameters(PageQuery)],
+          responses: { "200": list("A page of slots.", "ScheduleSlot") },
+          errors: [400, 401, 404, 503],
         }),
       },
       "/livez": {
@@ -280,7 +318,7 @@ const PROBLEM = {
 };
 
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
-const ANALYSIS_NAME = { name: "name", in: "path", required: true, schema: { type: "string" } };
+const NAME = { name: "name", in: "path", required: true, schema: { type: "string" } };
 const IDEMPOTENCY_KEY = {
   name: "Idempotency-Key",
   in: "header",
@@ -335,7 +373,7 @@ function queryParameters(schema: z.ZodObject): object[] {
 
 /** Requests as callers may write them, answers as they will read them. */
 function componentSchemas(): Record<string, object> {
-  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument };
+  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument, Schedule };
   const answers = {
     Run: RunView,
     RunListItem,
@@ -347,6 +385,9 @@ function componentSchemas(): Record<string, object> {
     AnalysisView,
     AnalysisListItem,
     Validation: ValidationView,
+    ScheduleView,
+    ScheduleListItem,
+    ScheduleSlot,
   };
   const schemas: Record<string, object> = {};
   for (const [io, group] of [

@@ -18,6 +18,7 @@ import { explain } from "./explain.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
 import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
+import { addScheduleCommands } from "./schedule.ts";
 import type { Role, ServeOptions } from "./serve.ts";
 import { verifyAudit } from "./verify-audit.ts";
 
@@ -205,6 +206,13 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
         stdout(printRuns(items, format));
       },
     );
+
+  addScheduleCommands(
+    program.command("schedule").description("runs that start by the clock, on a server (TOUCHSTONE_URL)"),
+    client,
+    stdout,
+    tableOrJson,
+  );
 
   program
     .command("cancel <run>")

@@ -1,6 +1,7 @@
 import { ERRORS, TouchstoneError, type ErrorCode, type Issue } from "../errors.ts";
 import { AuditHead, AuditRecord } from "../model/audit.ts";
 import { Report, RunListItem, RunView, type OverrideRequest, type StartRunRequest } from "../model/run.ts";
+import { ScheduleListItem, ScheduleView, type Schedule } from "../model/schedule.ts";
 import { z } from "zod";
 
 /** Touchstone's API as the command line uses it. */
@@ -16,6 +17,11 @@ export interface Client {
   cancelRun(id: string, signal: AbortSignal): Promise<RunView>;
   overrideRun(id: string, request: OverrideRequest, signal: AbortSignal): Promise<RunView>;
   readAudit(cursor: string | null, signal: AbortSignal): Promise<z.infer<typeof AuditPage>>;
+  /** All of them, page by page. */
+  listSchedules(signal: AbortSignal): Promise<ScheduleListItem[]>;
+  readSchedule(name: string, signal: AbortSignal): Promise<ScheduleView>;
+  putSchedule(schedule: Schedule, idempotencyKey: string | null, signal: AbortSignal): Promise<ScheduleView>;
+  deleteSchedule(name: string, signal: AbortSignal): Promise<void>;
 }
 
 const AuditPage = z.object({ items: z.array(AuditRecord), nextCursor: z.string().nullable(), head: AuditHead });
@@ -49,7 +55,7 @@ export function createClient(baseUrl: string, token: string | null): Client {
       const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
       throw new TouchstoneError("server_unavailable", `${baseUrl} cannot be reached: ${reason}`, { cause });
     }
-    const body = toJson(text, baseUrl);
+    const body = response.status === 204 ? null : toJson(text, baseUrl);
     if (!response.ok) throw toError(body, response.status, baseUrl);
     const parsed = schema.safeParse(body);
     if (!parsed.success)
@@ -60,12 +66,7 @@ export function createClient(baseUrl: string, token: string | null): Client {
   };
 
   return {
-    startRun: (request, key, signal) =>
-      ask(RunView, "/v1/runs", signal, {
-        method: "POST",
-        body: JSON.stringify(request),
-        headers: { "content-type": "application/json", ...(key === null ? {} : { "idempotency-key": key }) },
-      }),
+    startRun: (request, key, signal) => ask(RunView, "/v1/runs", signal, writing("POST", request, key)),
     readRun: (id, waitSeconds, signal) =>
       ask(RunView, `/v1/runs/${encodeURIComponent(id)}${waitSeconds > 0 ? `?wait=${waitSeconds}s` : ""}`, signal),
     listRuns: (parameters, signal) =>
@@ -77,13 +78,37 @@ export function createClient(baseUrl: string, token: string | null): Client {
     readReport: (id, signal) => ask(Report, `/v1/runs/${encodeURIComponent(id)}/report`, signal),
     cancelRun: (id, signal) => ask(RunView, `/v1/runs/${encodeURIComponent(id)}/cancel`, signal, { method: "POST" }),
     overrideRun: (id, request, signal) =>
-      ask(RunView, `/v1/runs/${encodeURIComponent(id)}/override`, signal, {
-        method: "POST",
-        body: JSON.stringify(request),
-        headers: { "content-type": "application/json" },
-      }),
+      ask(RunView, `/v1/runs/${encodeURIComponent(id)}/override`, signal, writing("POST", request, null)),
     readAudit: (cursor, signal) =>
       ask(AuditPage, `/v1/audit?limit=200${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`, signal),
+    async listSchedules(signal) {
+      const schedules: ScheduleListItem[] = [];
+      const page = z.object({ items: z.array(ScheduleListItem), nextCursor: z.string().nullable() });
+      for (let cursor: string | null = ""; cursor !== null;) {
+        const after: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+        const listed: z.infer<typeof page> = await ask(page, `/v1/schedules?limit=200${after}`, signal);
+        schedules.push(...listed.items);
+        cursor = listed.nextCursor;
+      }
+      return schedules;
+    },
+    readSchedule: (name, signal) => ask(ScheduleView, `/v1/schedules/${encodeURIComponent(name)}`, signal),
+    putSchedule: (schedule, key, signal) =>
+      ask(ScheduleView, `/v1/schedules/${schedule.name}`, signal, writing("PUT", schedule, key)),
+    async deleteSchedule(name, signal) {
+      await ask(z.null(), `/v1/schedules/${encodeURIComponent(name)}`, signal, { method: "DELETE" });
+    },
+  };
+}
+
+function writing(method: string, body: unknown, idempotencyKey: string | null): RequestInit {
+  return {
+    method,
+    body: JSON.stringify(body),
+    headers: {
+      "content-type": "application/json",
+      ...(idempotencyKey === null ? {} : { "idempotency-key": idempotencyKey }),
+    },
   };
 }
 

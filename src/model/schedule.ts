@@ -27,6 +27,7 @@ export const Schedule = z
     baseline: ScheduledArm,
     candidate: ScheduledArm,
     args: RunArguments.optional(),
+    notify: z.array(Name).max(20).optional().describe("Notification targets that are told when a run ends."),
     cron: z
       .string()
       .optional()

@@ -188,7 +188,9 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       );
 
       create index runs_versions on touchstone.runs (project, analysis_name, seq) include (baseline_label, candidate_label);
-      create index runs_decided on touchstone.runs (project, analysis_name, decided_at desc) where verdict in ('promote', 'rollback');`,
+      create index runs_decided on touchstone.runs (project, analysis_name, decided_at desc) where status = 'done';
+      create function touchstone.effective(run text, computed text) returns text language sql stable as
+        $$ select coalesce((select o.verdict from touchstone.overrides o where o.run_id = run order by o.n desc limit 1), computed) $$;`,
   },
 ];
 

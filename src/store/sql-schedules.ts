@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { TouchstoneError } from "../errors.ts";
-import { canonicalJson } from "../model/canonical.ts";
+import { canonicalJson, digestOf } from "../model/canonical.ts";
 import { Report, Run } from "../model/run.ts";
 import { Schedule, SlotOutcome, type ScheduleSlot } from "../model/schedule.ts";
 import { Instant } from "../model/time.ts";
 import { takeKey } from "./idempotency-keys.ts";
 import { toPage } from "./page.ts";
 import { startRun } from "./sql-runs.ts";
+import { appendAudit } from "./sql-audit.ts";
 import type { Ask, Sql } from "./sql.ts";
 import type { DueSchedule, NewSlot, ScheduleStore, SlotTaking, StoredSchedule, TakenSlots } from "./store.ts";
 
@@ -49,7 +50,7 @@ type ScheduleRow = z.infer<typeof ScheduleRow>;
 
 /** Schedules, what became of their slots, and the versions that their words stand for. */
 export const createScheduleStore = (sql: Sql): ScheduleStore => ({
-  putSchedule: (project, schedule, timetable, idempotency) =>
+  putSchedule: (project, schedule, timetable, idempotency, actor) =>
     sql.transaction(async (tx) => {
       const repeated = idempotency === null ? null : await takeKey(tx, project, idempotency);
       if (repeated !== null) return;
@@ -67,6 +68,8 @@ export const createScheduleStore = (sql: Sql): ScheduleStore => ({
         [project, schedule.name, canonicalJson(schedule), anchorAt, nextAt],
       );
       if (lapsed !== null) await insertSlot(tx, project, schedule.name, lapsed, null);
+      const detail = { digest: digestOf(schedule), paused: schedule.paused };
+      await appendAudit(tx, project, { actor, action: "schedule.put", subject: schedule.name, detail });
     }),
 
   async readSchedule(project, name) {
@@ -83,13 +86,16 @@ export const createScheduleStore = (sql: Sql): ScheduleStore => ({
     return toPage(parsed, page, ({ name }) => name, toStoredSchedule);
   },
 
-  async deleteSchedule(project, name) {
-    const rows = await sql.query("delete from touchstone.schedules where project = $1 and name = $2 returning name", [
-      project,
-      name,
-    ]);
-    return rows.length === 1;
-  },
+  deleteSchedule: (project, name, actor) =>
+    sql.transaction(async (tx) => {
+      const rows = await tx.query("delete from touchstone.schedules where project = $1 and name = $2 returning name", [
+        project,
+        name,
+      ]);
+      if (rows.length === 0) return false;
+      await appendAudit(tx, project, { actor, action: "schedule.deleted", subject: name, detail: {} });
+      return true;
+    }),
 
   async listSlots(project, name, page) {
     const rows = await sql.query(
@@ -127,9 +133,10 @@ export const createScheduleStore = (sql: Sql): ScheduleStore => ({
   async lastPromoted(project, analysis) {
     const [row] = await sql.query(
       `select snapshot, report from touchstone.runs r
-       where project = $1 and analysis_name = $2 and verdict = 'promote' and not exists (
+       where project = $1 and analysis_name = $2 and status = 'done' and touchstone.effective(id, verdict) = 'promote' and not exists (
          select 1 from touchstone.runs later
-         where later.project = $1 and later.analysis_name = $2 and later.verdict = 'rollback' and later.decided_at > r.decided_at
+         where later.project = $1 and later.analysis_name = $2 and later.status = 'done'
+           and touchstone.effective(later.id, later.verdict) = 'rollback' and later.decided_at > r.decided_at
            and string_to_array(later.candidate_label, ',') && string_to_array(r.candidate_label, ','))
        order by decided_at desc limit 1`,
       [project, analysis],

@@ -138,11 +138,12 @@ export interface ScheduleStore {
     schedule: Schedule,
     timetable: (now: Instant, before: StoredSchedule | null) => Timetable,
     idempotency: Idempotency | null,
+    actor: string,
   ): Promise<void>;
   readSchedule(project: string, name: string): Promise<StoredSchedule | null>;
   listSchedules(project: string, page: Page): Promise<Listed<StoredSchedule>>;
   /** The slots go with it, the runs stay. @returns false when there is none. */
-  deleteSchedule(project: string, name: string): Promise<boolean>;
+  deleteSchedule(project: string, name: string, actor: string): Promise<boolean>;
   /** What became of the slots, the newest first. */
   listSlots(project: string, name: string, page: Page): Promise<Listed<ScheduleSlot>>;
   /** Schedules whose slot has come by the clock of the database, the longest due first. */

@@ -3,6 +3,7 @@ import { isTouchstoneError } from "../errors.ts";
 import type { Judged } from "../judge/judge.ts";
 import type { Logger } from "../log.ts";
 import { canonicalJson } from "../model/canonical.ts";
+import type { ScheduleSlot } from "../model/schedule.ts";
 import type { Claim, NewLook, Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { LookThreadDied, type RunLook } from "./look-threads.ts";
@@ -11,6 +12,8 @@ export interface WorkerDependencies {
   readonly store: Store;
   readonly doorbell: Doorbell;
   readonly runLook: RunLook;
+  /** Starts the runs of schedules whose slot has come, and tells what became of each slot. */
+  readonly takeDueSlots: (onTaken: (schedule: string, slot: ScheduleSlot) => void) => Promise<void>;
   readonly telemetry: Telemetry;
   readonly log: Logger;
 }
@@ -39,7 +42,7 @@ const LEASE_LOST = new Error("the run is no longer this worker's");
  * Hears the bell and sweeps: a bell brings one run at once, and the sweep finds every due run even if no bell ever rings.
  */
 export function startWorker(
-  { store, doorbell, runLook, telemetry, log }: WorkerDependencies,
+  { store, doorbell, runLook, takeDueSlots, telemetry, log }: WorkerDependencies,
   options: WorkerOptions,
 ): RunningWorker {
   const looks = new Map<AbortController, Promise<void>>();
@@ -145,7 +148,21 @@ export function startWorker(
     return sweeping;
   };
 
+  /** Before the sweep, so that it finds the runs that begin now. */
+  const takeSlots = async (): Promise<void> => {
+    try {
+      await takeDueSlots((schedule, { slot, slots, outcome, run, code, detail }) => {
+        telemetry.scheduleSlots.inc({ outcome }, slots);
+        log[outcome === "failed" ? "error" : "info"]({ schedule, slot, slots, run, code, detail }, `slot ${outcome}`);
+      });
+    } catch (error) {
+      telemetry.sweepErrors.inc();
+      log.error({ err: error }, "due slots of schedules could not be taken; the next sweep tries again");
+    }
+  };
+
   const loop = async (): Promise<void> => {
+    sweeping = sweeping.then(takeSlots);
     await sweep();
     if (!stopped) sweepTimer = setTimeout(() => void loop(), options.sweepMs);
   };

@@ -306,6 +306,48 @@ describe("against a server", () => {
     });
   });
 
+  test("schedules are put, listed, read and deleted", async () => {
+    const path = await file(
+      "nightly.yaml",
+      "name: nightly\nanalysis: batch-eval\nbaseline: known-good\ncandidate: { label: v3 }\ncron: 0 2 * * *\ntimeZone: Europe/Berlin\n",
+    );
+    const put = await run(["schedule", "put", "-f", path, "--idempotency-key", "k1"], env);
+    expect(put, put.err).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(
+        /^nightly: batch-eval, known-good → v3, 0 2 \* \* \* Europe\/Berlin, missed slots: run-once\nnext {2}\S+T0[01]:00:00\.000Z/,
+      ),
+    });
+    expect((await run(["schedule", "list"], env)).out).toMatch(
+      /^nightly {2}batch-eval {2}known-good → v3 {2}0 2 \* \* \* Europe\/Berlin {2}next \S+Z\n$/,
+    );
+    const listed = JSON.parse((await run(["schedule", "list", "-o", "json"], env)).out);
+    expect(listed).toMatchObject([{ name: "nightly", lastSlot: null }]);
+    const read = JSON.parse((await run(["schedule", "get", "nightly", "-o", "json"], env)).out);
+    expect(read).toMatchObject({ name: "nightly", nextSlot: listed[0].nextSlot, lastSlots: [] });
+    const other = await file("paused.yaml", `${await readFile(path, "utf8")}paused: true\n`);
+    expect(await run(["schedule", "put", "-f", other, "--idempotency-key", "k1"], env)).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/Idempotency-Key "k1" was used for another request/),
+    });
+    expect((await run(["schedule", "put", "-f", other], env)).out).toMatch(/\npaused\n$/);
+    expect(await run(["schedule", "delete", "nightly"], env)).toMatchObject({ code: 0, out: "deleted: nightly\n" });
+    expect(await run(["schedule", "get", "nightly"], env)).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/there is no schedule named nightly/),
+    });
+    const bad = await file(
+      "bad.yaml",
+      "name: n\nanalysis: a\nbaseline: known-good\ncandidate: newest\ncron: 0 25 * * *\n",
+    );
+    expect(await run(["schedule", "put", "-f", bad], env)).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(
+        /bad\.yaml is not a valid schedule:\n {2}cron is not a cron line: Invalid value for hour: 25 \(line 5\)/,
+      ),
+    });
+  });
+
   test("what the server refuses is told with its field", async () => {
     expect(await run(["run", "--analysis", "nope", "--baseline", "v1", "--candidate", "v2"], env)).toMatchObject({
       code: 64,

@@ -20,6 +20,8 @@ const ALL = { limit: 100, cursor: null };
 const MINUTE = 60_000;
 
 /** What schedules promise on every record: by the clock of the database, each slot once, and none without a trace. */
+const A_TEST = { actor: "a test", idempotency: null };
+
 export function scheduleContract(name: string, open: () => Promise<Sql>): void {
   describe(`schedules on ${name}`, () => {
     let sql: Sql;
@@ -33,7 +35,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       store = createSqlStore(sql);
       const { document, analysis } = readAnalysis(SMALL_ANALYSIS, "the test");
       const digest = analysisDigest(analysis);
-      await store.putAnalysis("default", { name: "small", origin: "api", document, digest }, null);
+      await store.putAnalysis("default", { name: "small", origin: "api", document, digest }, null, "a test");
     }, 60_000);
     afterAll(() => store.close());
     beforeEach(async () => {
@@ -48,6 +50,8 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
         store,
         doorbell: { ...createLocalDoorbell(), ring: (id) => void rung.push(id) },
         sources: wireSources({ configs: [{ name: "files", type: "file", root: AGENT }], environment: {} }),
+        targets: new Map(),
+        backlog: { refresh: () => Promise.resolve(), admit: () => undefined },
         newId: () => `run_${(ids += 1)}`,
         ...over,
       };
@@ -64,7 +68,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
     const put = async (more: object = {}): Promise<void> => {
       const { cron, ...untimed } = NIGHTLY;
       const schedule = Schedule.parse({ ...untimed, ...("every" in more ? {} : { cron }), ...more });
-      await putSchedule(dependencies(), "default", schedule, null);
+      await putSchedule(dependencies(), "default", schedule, A_TEST);
     };
 
     /** Makes a slot due that lies so many milliseconds back, on the database's clock. @returns the slot. */
@@ -93,6 +97,8 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
         project: "default",
         requestDigest: "sha256:0",
         idempotency: null,
+        actor: "a test",
+        admit: () => undefined,
         build: (now) => ({ run: runOf({ id, baseline, candidate }), dueAt: now }),
       });
       const claim = await store.claimRun("w", 30, id);
@@ -123,8 +129,8 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       expect([rest.items, rest.nextCursor]).toEqual([[nightly], null]);
       await makeDue(0);
       await tick();
-      expect(await store.deleteSchedule("default", "nightly")).toBe(true);
-      expect(await store.deleteSchedule("default", "nightly")).toBe(false);
+      expect(await store.deleteSchedule("default", "nightly", "a test")).toBe(true);
+      expect(await store.deleteSchedule("default", "nightly", "a test")).toBe(false);
       expect(await slots()).toEqual([]);
       expect((await runs()).length).toBe(1);
     });
@@ -137,10 +143,10 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
         environment: {},
       });
       const put1 = (more: object) =>
-        putSchedule(dependencies({ sources }), "default", Schedule.parse({ ...NIGHTLY, ...more }), null);
+        putSchedule(dependencies({ sources }), "default", Schedule.parse({ ...NIGHTLY, ...more }), A_TEST);
       await expect(put1({})).rejects.toMatchObject({ code: "arms_identical" });
       await expect(
-        putSchedule(dependencies({ sources: new Map() }), "default", Schedule.parse(NIGHTLY), null),
+        putSchedule(dependencies({ sources: new Map() }), "default", Schedule.parse(NIGHTLY), A_TEST),
       ).rejects.toMatchObject({ code: "not_runnable" });
       expect((await store.listSchedules("default", ALL)).items).toEqual([]);
     });
@@ -231,7 +237,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       await put();
       const slot = await makeDue(1000);
       await tick();
-      await store.cancelRun("default", (await runs())[0]?.run.id ?? "", "a test");
+      await store.cancelRun("default", (await runs())[0]?.run.id ?? "", "", "a test");
       await sql.query("update touchstone.schedules set next_at = $1", [slot]);
       expect(await tick()).toEqual([]);
       expect((await runs()).length).toBe(1);
@@ -246,7 +252,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       expect(await tick()).toMatchObject([
         { slot, outcome: "skipped", code: "overlap", detail: `run ${first?.run} of an earlier slot has not ended` },
       ]);
-      await store.cancelRun("default", first?.run ?? "", "a test");
+      await store.cancelRun("default", first?.run ?? "", "", "a test");
       await makeDue(500);
       expect(await tick()).toMatchObject([{ outcome: "started" }]);
       expect((await runs()).length).toBe(2);
@@ -375,12 +381,40 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       expect((await runs())[0]?.run).toMatchObject({ baseline: { label: "v2" }, candidate: { label: "v3" } });
     });
 
+    test("an override decides which version is known-good, and schedules stand in the audit log", async () => {
+      await judged("v1", "v2", "promote");
+      await judged("v1", "v3", "pause");
+      expect((await store.lastPromoted("default", "small"))?.label).toBe("v2");
+      const override = async (candidate: string, verdict: Verdict) => {
+        const run = (await runs()).find((one) => one.run.candidate.label === candidate);
+        const reason = "the test says otherwise";
+        const expectedVersion = run?.version ?? -1;
+        await store.overrideRun("default", run?.run.id ?? "", {
+          verdict,
+          reason,
+          actor: "a test",
+          expectedVersion,
+          idempotency: null,
+        });
+      };
+      await override("v3", "promote");
+      expect((await store.lastPromoted("default", "small"))?.label).toBe("v3");
+      await override("v3", "rollback");
+      expect((await store.lastPromoted("default", "small"))?.label).toBe("v2");
+      await put();
+      await store.deleteSchedule("default", "nightly", "a test");
+      const { items } = await store.listAudit("default", "nightly", { limit: 200, cursor: null });
+      expect(items.map(({ action }) => action).slice(-2)).toEqual(["schedule.put", "schedule.deleted"]);
+    });
+
     test("of a rainbow run the best is known-good, with its labels and tuple", async () => {
       const candidates: Version[] = [{ label: "v2" }, { label: "v3", labels: { zone: "eu" }, tuple: { model: "m3" } }];
       await store.startRun({
         project: "default",
         requestDigest: "sha256:0",
         idempotency: null,
+        actor: "a test",
+        admit: () => undefined,
         build: (now) => ({ run: { ...runOf({ id: "run_rainbow" }), candidates }, dueAt: now }),
       });
       const claim = await store.claimRun("w", 30, "run_rainbow");
@@ -436,14 +470,17 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
     test("the same idempotency key puts once, and another body is refused", async () => {
       const key = { route: "PUT /v1/schedules/nightly", key: "k", bodyDigest: "sha256:a" };
       const first = Schedule.parse(NIGHTLY);
-      await putSchedule(dependencies(), "default", first, key);
+      await putSchedule(dependencies(), "default", first, { actor: "a test", idempotency: key });
       const before = await store.readSchedule("default", "nightly");
       await put({ cron: "0 4 * * *" });
-      await putSchedule(dependencies(), "default", first, key);
+      await putSchedule(dependencies(), "default", first, { actor: "a test", idempotency: key });
       expect((await store.readSchedule("default", "nightly"))?.schedule.cron).toBe("0 4 * * *");
       expect(before?.schedule.cron).toBe("0 2 * * *");
       await expect(
-        putSchedule(dependencies(), "default", first, { ...key, bodyDigest: "sha256:b" }),
+        putSchedule(dependencies(), "default", first, {
+          actor: "a test",
+          idempotency: { ...key, bodyDigest: "sha256:b" },
+        }),
       ).rejects.toMatchObject({ code: "idempotency_mismatch" });
     });
 

@@ -10,7 +10,7 @@ import { createSqlStore } from "../../src/store/sql-store.ts";
 import type { Store, StoredRun } from "../../src/store/store.ts";
 import { createTelemetry } from "../../src/telemetry.ts";
 import { LookThreadDied, type RunLook } from "../../src/worker/look-threads.ts";
-import { startWorker, type WorkerOptions } from "../../src/worker/worker.ts";
+import { startWorker, type WorkerDependencies, type WorkerOptions } from "../../src/worker/worker.ts";
 import { runOf } from "../fixtures.ts";
 
 let sql: Sql;
@@ -51,9 +51,22 @@ async function start(): Promise<string> {
   return run.run.id;
 }
 
-function work(runLook: RunLook, options: Partial<WorkerOptions> = {}, doorbell: Doorbell = createLocalDoorbell()) {
+function work(
+  runLook: RunLook,
+  options: Partial<WorkerOptions> = {},
+  doorbell: Doorbell = createLocalDoorbell(),
+  more: Partial<WorkerDependencies> = {},
+) {
   const worker = startWorker(
-    { store, doorbell, runLook, telemetry: createTelemetry(), log: createLogger("silent") },
+    {
+      store,
+      doorbell,
+      runLook,
+      takeDueSlots: () => Promise.resolve(),
+      telemetry: createTelemetry(),
+      log: createLogger("silent"),
+      ...more,
+    },
     { id: "w", concurrency: 2, leaseSeconds: 5, sweepMs: 50, lookTimeoutMs: 5000, ...options },
   );
   onTestFinished(() => worker.stop(0));
@@ -192,4 +205,25 @@ test("a stopped worker takes nothing any more", async () => {
   doorbell.ring(id);
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(await store.readRun("default", id)).toMatchObject({ status: "queued" });
+});
+
+test("slots are taken with every sweep and counted; a record that is away for them is tried again", async () => {
+  const telemetry = createTelemetry();
+  let ticks = 0;
+  const takeDueSlots: WorkerDependencies["takeDueSlots"] = async (onTaken) => {
+    ticks += 1;
+    if (ticks === 1) throw new Error("away");
+    const at = "2026-11-20T08:00:00.000Z";
+    const slot = { slot: at, firstSlot: at, slots: 3, run: null, code: "missed", detail: "", recordedAt: at };
+    if (ticks === 2) onTaken("nightly", { ...slot, outcome: "skipped" });
+  };
+  const id = await start();
+  work(lookAtNothing, {}, createLocalDoorbell(), { takeDueSlots, telemetry });
+  // A tick that fails does not keep runs from being looked at.
+  expect(await until(id, ended)).toMatchObject({ status: "done" });
+  await expect.poll(() => ticks).toBeGreaterThan(2);
+  expect(await telemetry.registry.getSingleMetricAsString("touchstone_schedule_slots_total")).toMatch(
+    /\{outcome="skipped"\} 3$/m,
+  );
+  expect(await telemetry.registry.getSingleMetricAsString("touchstone_sweep_errors_total")).toMatch(/_total 1$/m);
 });
