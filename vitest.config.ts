@@ -13,6 +13,9 @@ export default defineConfig({
           exclude: ["test/services/**", "test/calibration/**", "test/faults/**"],
           isolate: false,
           setupFiles: "test/seed-properties.ts",
+          // Far above what any takes: a busy machine is no fault.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -20,7 +23,7 @@ export default defineConfig({
           name: "services",
           include: ["test/services/**/*.test.ts"],
           globalSetup: "test/services/global-setup.ts",
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
