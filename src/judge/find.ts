@@ -176,7 +176,7 @@ function examplesOf(candidate: ArmState): Finding["examples"] {
 }
 
 /** One component against both budgets. Orientation happens here and nowhere else. */
-function judgeComponent(
+export function judgeComponent(
   evidence: Evidence,
   metric: Metric,
   alphaWorse: number,
@@ -215,11 +215,17 @@ function judgeComponent(
   const pUnsafe = pInside(tolerances.margin);
   const beyond = metric.strict ? pHarmBeyond((one) => level(tolerances.margin, one)) : pWorse;
   const tailsAt = (at: Level) => ({ above: evidence.above(at), below: evidence.below(at) });
+  const inMargins = (margins: number): Level =>
+    margins === 0 ? NONE : level(times(tolerances.margin, Math.abs(margins)), margins > 0 ? 1 : -1);
   const distance = (): number | null => {
     const { standardError } = evidence;
     const margin = Math.abs(evidence.place(level(tolerances.margin, side)));
-    // Where the evidence has no standard error of its own, its p-values show how far apart no effect and the margin lie.
-    if (standardError === undefined) return distanceBetween(tailsAt(NONE), tailsAt(level(tolerances.margin, side)));
+    // Where the evidence has no standard error of its own, its p-values show how many of them a margin is: near the estimate, for far out they tell of their tails.
+    if (standardError === undefined) {
+      const estimated = margin > 0 ? evidence.estimate / margin : 0;
+      const [from, to] = Math.abs(estimated) <= 1 ? [0, side] : [estimated, estimated - Math.sign(estimated)];
+      return distanceBetween(tailsAt(inMargins(from)), tailsAt(inMargins(to)));
+    }
     return standardError === null || standardError === 0 ? null : margin / standardError;
   };
   const harm = book.test(`${component}:worse`, {
@@ -274,6 +280,13 @@ function judgeComponent(
       catastrophic:
         worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= (harm.level ?? 0),
     },
+  };
+}
+
+function times({ relative, absolute }: Tolerance, factor: number): Tolerance {
+  return {
+    relative: relative === null ? null : factor * relative,
+    absolute: absolute === null ? null : factor * absolute,
   };
 }
 

@@ -517,3 +517,23 @@ test("a session that lasts longer than followUp is still one unit, however the l
     expect(looks.at(-1)?.report.findings[0]?.units, `looks every ${every}`).toEqual({ baseline: 600, candidate: 600 });
   }
 });
+
+test.each(FORMS)(
+  "in a run without an end harm far beyond the margin asks for no smaller p-value than harm near it: $kind as $shape",
+  async (form) => {
+    const levels = async (change: Change) => {
+      const analysis = analysisWith(
+        metricOf(form, "m"),
+        "plan: { mode: continuous, maxDuration: 20m, every: 20m, settle: 0s }",
+      );
+      const looks = await play(analysis, [
+        drawPair(form, { seed: 5, size: 1500, change, named: false, strata: false }),
+      ]);
+      return looks.at(-1)?.report.findings[0]?.components.map(({ levelWorse }) => levelWorse ?? 0) ?? [];
+    };
+    const [near, far] = [await levels("equal"), await levels("worse")];
+    expect(near.length).toBeGreaterThan(0);
+    // Standard errors grow with the harm, so the levels differ a little.
+    near.forEach((level, part) => expect(far[part]).toBeGreaterThan(level / 5));
+  },
+);
