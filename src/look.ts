@@ -1,7 +1,7 @@
 import { isTouchstoneError, TouchstoneError } from "./errors.ts";
 import { clockOf } from "./judge/clock.ts";
 import { judge, type Judged } from "./judge/judge.ts";
-import { combineCandidates, pairRun, type CandidateLook } from "./judge/rainbow.ts";
+import { combineCandidates, isLookedAt, pairRun, type CandidateLook } from "./judge/rainbow.ts";
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
 import type { Metric } from "./model/analysis.ts";
 import type { LookState } from "./model/look-state.ts";
@@ -31,9 +31,12 @@ export async function look(
   if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal);
   const looks = await Promise.all(
     run.candidates.map(async (version): Promise<CandidateLook> => {
-      const before = previous?.rainbow?.[version.label];
-      if (before?.report) return { version, decided: before.report };
-      return { version, judged: await lookAtPair(once, pairRun(run, version), before?.state ?? null, now, signal) };
+      const before = previous?.rainbow?.[version.label] ?? null;
+      if (!isLookedAt(before)) return { version, before, judged: null };
+      // What is compared with others is kept after its verdict too.
+      const options = { keepState: true };
+      const judged = await lookAtPair(once, pairRun(run, version), before?.state ?? null, now, signal, options);
+      return { version, before, judged };
     }),
   );
   return combineCandidates(run, looks, previous, now);
@@ -45,13 +48,14 @@ async function lookAtPair(
   previous: LookState | null,
   now: Instant,
   signal: AbortSignal,
+  options: Parameters<typeof judge>[4] = {},
 ): Promise<Judged> {
   const gathered = await Promise.all(
     run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
   );
   return run.analysis.judge === "kayenta"
     ? judgeRunByKayenta(run, gathered, previous, now)
-    : judge(run, gathered, previous, now);
+    : judge(run, gathered, previous, now, options);
 }
 
 /** The same sources, each asked only once in a look for what several candidates share: their baseline. */

@@ -18,12 +18,13 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "touchstone-live-"));
-  // Sessions of the coming seconds: v2 fails four times as often as v1, v3 as often.
+  // Sessions of the coming seconds: v2 fails four times as often as v1, v3 as often, v4 half as often.
   const start = Date.now() / 1000;
   for (const [label, rate, seed] of [
     ["v1", 0.1, 1],
     ["v2", 0.4, 2],
     ["v3", 0.1, 3],
+    ["v4", 0.05, 4],
   ] as const) {
     const random = seeded(seed);
     const rows = Array.from({ length: ROWS_PER_SECOND * RECORDED_SECONDS }, (_, row) =>
@@ -159,10 +160,27 @@ test("a rainbow run gives each candidate its verdict, its own the worst of them,
     ["v4", "promote"],
   ]);
   expect(run.best).toBe("v4");
+  expect(run.comparisons).toMatchObject({ look: 1, error: 0.05, pairs: [{ version: "v4", against: "v3" }] });
+  expect(run.comparisons?.unbeaten).toContain("v4");
+  expect(run.summary).toMatch(/^rollback: v2 rollback, v3 promote, v4 promote; /);
   expect(run.candidate).toBeUndefined();
   const page = await street.ask("GET", `/v1/runs/${run.id}/report`, undefined, { accept: "text/html" });
   expect(page.text).toContain("v3: promote");
+  expect(page.text).toContain(run.comparisons?.pairs[0]?.text.slice(0, 20));
 });
+
+test("a rainbow run of many looks compares its safe versions when each has its verdict", async () => {
+  const run = await verdictOf({
+    analysis: analysis({ mode: "scheduled", duration: "10s" }),
+    baseline: { label: "v1" },
+    candidates: [{ label: "v2" }, { label: "v3" }, { label: "v4" }],
+  });
+  expect(run.candidates?.map(({ verdict }) => verdict)).toEqual(["rollback", "promote", "promote"]);
+  expect(run.comparisons).toMatchObject({ look: run.lastLook?.n, pairs: [{ version: "v4", against: "v3" }] });
+  expect(run.comparisons?.pairs[0]?.metrics).toMatchObject([{ metric: "failures", reason: null }]);
+  const looks = (await street.ask("GET", `/v1/runs/${run.id}/looks`)).body.items;
+  expect(looks.at(-1).summary).toBe(run.summary);
+}, 40_000);
 
 test("two arms that share a label would share a verdict: they are refused", async () => {
   const track = (name: string) => ({ label: "v1", labels: { track: name } });

@@ -6,7 +6,9 @@ export function toRunView(stored: StoredRun): RunView {
   const report = stored.report === null ? null : Report.parse(JSON.parse(stored.report));
   return {
     ...toRunListItem(stored),
-    ...(report?.candidates === undefined ? {} : { candidates: report.candidates, best: report.best ?? null }),
+    ...(report?.candidates === undefined
+      ? {}
+      : { candidates: report.candidates, best: report.best ?? null, comparisons: report.comparisons ?? null }),
     dueAt: stored.dueAt,
     window: stored.run.window,
     args: stored.run.args,

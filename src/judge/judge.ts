@@ -109,7 +109,7 @@ export function judge(
 }
 
 /** What earlier attempts have used up of the error budgets is gone. */
-function withShares(analysis: Analysis, { rollback, promote }: BudgetShares): Analysis {
+export function withShares(analysis: Analysis, { rollback, promote }: BudgetShares): Analysis {
   if (rollback === 1 && promote === 1) return analysis;
   const { budgets } = analysis;
   return { ...analysis, budgets: { rollback: budgets.rollback * rollback, promote: budgets.promote * promote } };

@@ -32,7 +32,7 @@ export function describeEffect(finding: Finding): string {
 }
 
 /** What a component is called in a sentence. */
-const PARTS = { body: "typical value", mean: "mean", tail: "tail", rate: "rate" } as const;
+export const PARTS = { body: "typical value", mean: "mean", tail: "tail", rate: "rate" } as const;
 
 export function describeLimit({ kind, measurementUnit }: Finding, finding: LimitFinding): string {
   const { statistic, side, limit, candidate, baseline, pBreached, pHolds, state, burn } = finding;

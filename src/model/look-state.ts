@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Comparisons } from "./comparison.ts";
 import type { CandidateReport } from "./run.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface LookState {
   readonly spent?: { readonly rollback: number; readonly promote: number };
   /** By candidate label; only in rainbow runs. */
   readonly rainbow?: Readonly<Record<string, CandidateState>>;
+  /** The candidates against each other, as they were last compared; only in rainbow runs. */
+  readonly compared?: { readonly comparisons: Comparisons; readonly best: string | null };
 }
 
 export interface MetricState {
@@ -133,8 +136,11 @@ export interface HistogramState extends ArmTally {
 
 /** The look that a rainbow run continues from: each candidate's own, and the report of those that have been decided. */
 export interface CandidateState {
+  /** Null once rolled back. The others are gathered until the run ends, to be compared with each other. */
   readonly state: LookState | null;
   readonly report: CandidateReport | null;
+  /** When it was decided: what had been judged until then, and how much of the error budgets was used up. */
+  readonly decided?: { readonly digest: string; readonly spent: NonNullable<LookState["spent"]> };
 }
 
 /** As text for the record: typed arrays become base64 of their bytes, ascending ones with repeats their distinct values and counts. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Analysis, AnalysisDocument } from "./analysis.ts";
+import { Comparisons } from "./comparison.ts";
 import { Decision, Finding, Reason, Verdict } from "./finding.ts";
 import { Name } from "./name.ts";
 import { Instant } from "./time.ts";
@@ -177,8 +178,11 @@ export const Report = z
       .nullable()
       .optional()
       .describe(
-        "Rainbow: of the candidates that are promoted the one farthest from harm; not proven better than the next.",
+        "Rainbow: the one to take of the candidates that are promoted. Proven where `comparisons.unbeaten` names it alone, else a suggestion among those; null where evidence is missing.",
       ),
+    comparisons: Comparisons.nullable()
+      .optional()
+      .describe("Rainbow: the candidates against each other; null before the first verdict."),
     window: Window.nullable(),
     rollout: Rollout.nullable(),
     look: z.object({ n: z.int(), at: Instant }),
@@ -229,6 +233,7 @@ export const RunView = z
       .optional()
       .describe("Rainbow: each version with its verdict. The run's own verdict is the worst of them."),
     best: z.string().nullable().optional(),
+    comparisons: Comparisons.nullable().optional(),
     window: Window.nullable(),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),

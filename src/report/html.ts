@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { formatEffect, formatNumber, formatP, formatStatistic } from "../judge/format.ts";
+import type { CandidatePair, Comparisons } from "../model/comparison.ts";
 import type { ComponentFinding, Finding, LimitFinding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
-import { candidateLabel, partsOf, type ReportPart } from "./parts.ts";
+import { candidateLabel, COMPARED, errorText, pairWords, partsOf, type ReportPart } from "./parts.ts";
 import { armValues, effectText } from "./text.ts";
 import { isLink, unitsShown, type UnitShown } from "./units-shown.ts";
 
@@ -36,6 +37,7 @@ export function toHtml(report: Report): string {
 <p>Candidate <code>${escapeHtml(candidateLabel(report))}</code> against baseline <code>${escapeHtml(report.baseline.label)}</code>,
 analysis <code>${escapeHtml(report.analysis.name)}</code>, ${escapeHtml(window)}.</p>
 ${partsOf(report).map(toPart).join("\n")}
+${report.comparisons ? toComparisons(report.comparisons) : ""}
 ${report.counterfactual ? `<p>It ${escapeHtml(report.counterfactual)}.</p>` : ""}
 <h2>For the record</h2>
 <p class="quiet">Score ${report.score === null ? "–" : formatNumber(report.score)} of 100, for orientation: no verdict comes from it.
@@ -53,6 +55,17 @@ function toPart({ label, summary, decision, findings, reasons }: ReportPart): st
 <table><thead><tr><th>metric</th><th>finding</th><th>baseline</th><th>candidate</th><th>effect</th><th>no change · margin</th><th>units</th></tr></thead>
 <tbody>${findings.map(toRow).join("\n")}</tbody></table>
 ${findings.map(toDetails).join("\n")}`;
+}
+
+function toComparisons(comparisons: Comparisons): string {
+  const { text, pairs } = comparisons;
+  const row = (pair: CandidatePair): string =>
+    `<tr><td>${escapeHtml(pairWords(pair))}</td><td>${escapeHtml(pair.text)}</td></tr>`;
+  const table = `<table><thead><tr><th>pair</th><th>metric by metric</th></tr></thead><tbody>${pairs.map(row).join("\n")}</tbody></table>
+<p class="quiet">${escapeHtml(errorText(comparisons))}</p>`;
+  return `<h2>${COMPARED}</h2>
+<p><strong>${escapeHtml(text)}</strong></p>
+${pairs.length === 0 ? "" : table}`;
 }
 
 /** A page around a body that is escaped already. */

@@ -1,6 +1,7 @@
 import { formatNumber } from "../judge/format.ts";
+import type { Comparisons } from "../model/comparison.ts";
 import type { Report } from "../model/run.ts";
-import { candidateLabel, partsOf } from "./parts.ts";
+import { candidateLabel, COMPARED, errorText, partsOf } from "./parts.ts";
 import { armValues, effectText } from "./text.ts";
 import { unitsShown } from "./units-shown.ts";
 
@@ -40,10 +41,23 @@ export function toMarkdown(report: Report): string {
         ]),
       ),
     ]),
+    ...(report.comparisons ? comparisonLines(report.comparisons) : []),
     ...(report.counterfactual ? [`It ${escape(report.counterfactual)}.`, ""] : []),
     `Score ${report.score === null ? "–" : formatNumber(report.score)} of 100. Run \`${report.run}\`, look ${report.look.n} at ${report.look.at}, ${report.evidence.engine}, evidence \`${report.evidence.digest}\`.`,
     "",
   ].join("\n");
+}
+
+function comparisonLines(comparisons: Comparisons): string[] {
+  const { text, pairs } = comparisons;
+  return [
+    `## ${COMPARED}`,
+    "",
+    `**${escape(text)}**`,
+    "",
+    ...pairs.map((pair) => `- ${escape(pair.text)}`),
+    ...(pairs.length === 0 ? [] : ["", errorText(comparisons), ""]),
+  ];
 }
 
 /** An address to copy: a source could name anything, so it is no link. */

@@ -1,7 +1,8 @@
 import { formatEffect, formatNumber, formatValue } from "../judge/format.ts";
+import type { Comparisons } from "../model/comparison.ts";
 import type { Finding } from "../model/finding.ts";
 import type { Report } from "../model/run.ts";
-import { partsOf, type ReportPart } from "./parts.ts";
+import { COMPARED, errorText, partsOf, type ReportPart } from "./parts.ts";
 import { unitsShown } from "./units-shown.ts";
 
 /** A table for a terminal: one line per metric, then why. Without colour, so that it can be piped and pasted. */
@@ -10,6 +11,7 @@ export function toText(report: Report): string {
     oneLine(report.summary),
     "",
     ...partsOf(report).flatMap(partLines),
+    ...(report.comparisons ? comparisonLines(report.comparisons) : []),
     ...(report.counterfactual ? [`it ${oneLine(report.counterfactual)}`, ""] : []),
     `score ${report.score === null ? "–" : formatNumber(report.score)} of 100${report.worstMetric === null ? "" : ` (worst: ${report.worstMetric})`}, evidence ${report.evidence.digest}`,
     "",
@@ -45,6 +47,15 @@ function partLines({ label, summary, findings, reasons }: ReportPart): string[] 
         ),
       ]),
     ),
+    "",
+  ];
+}
+
+function comparisonLines(comparisons: Comparisons): string[] {
+  return [
+    `${COMPARED}: ${oneLine(comparisons.text)}`,
+    ...comparisons.pairs.map((pair) => `  - ${oneLine(pair.text)}`),
+    ...(comparisons.pairs.length === 0 ? [] : [`  ${errorText(comparisons)}`]),
     "",
   ];
 }
