@@ -3,7 +3,7 @@ import type { Report } from "../../src/model/run.ts";
 import { seeded } from "../../src/stats/random.ts";
 import { FORMS, type Change } from "./forms.ts";
 import { playRainbow, spread } from "./rainbow-play.ts";
-import { analysisWith } from "./samples.ts";
+import { analysisWith, lognormal } from "./samples.ts";
 
 const SECONDS = 2400;
 const PLANS = {
@@ -37,7 +37,7 @@ describe.each(["once", "scheduled"] as const)("every kind in every shape, %s", (
 });
 
 const MEAN = (name: string) =>
-  `- { name: ${name}, kind: gauge, worse: higher, margin: { absolute: 1 }, source: s, query: { value: v, at: at } }`;
+  `- { name: ${name}, kind: gauge, worse: higher, margin: 10%, source: s, query: { value: v, at: at } }`;
 
 /** Values around the middle whose mean is exactly this. */
 const around = (middle: number, shift: number) =>
@@ -53,7 +53,7 @@ const around = (middle: number, shift: number) =>
 
 test("the error is shared by all pairs, metrics and looks: what two candidates prove, four do not", async () => {
   // 400 values each, standard deviation 0.577: a difference of 0.1 is 2.45 standard errors, p 0.014.
-  const metric = MEAN("level").replace("{ absolute: 1 }", "10%");
+  const metric = MEAN("level");
   const values = (shift: number) => ({ level: around(10, shift), other: around(10, shift) });
   const [v1, v2, v3] = [values(0.01), values(0), values(0.1)];
   const more = { v4: values(0.02), v5: values(0.03) };
@@ -66,4 +66,25 @@ test("the error is shared by all pairs, metrics and looks: what two candidates p
   expect(await finding(two, { v1, v2, v3 })).toMatchObject({ finding: "worse" });
   expect(await finding(two, { v1, v2, v3, v4: more.v4 })).toMatchObject({ finding: "equivalent" });
   expect(await finding(analysisWith(metric, PLANS.scheduled), { v1, v2, v3 })).toMatchObject({ finding: "equivalent" });
+});
+
+test("a policy by which required metrics do not roll back shares the error over them all the same", async () => {
+  const metrics = `${MEAN("level").replace("gauge,", "gauge, tier: critical,")}\n${MEAN("other")}`;
+  const values = (shift: number) => ({ level: around(10, shift), other: around(10, shift) });
+  const versions = { v1: values(0.01), v2: values(0), v3: values(0.1) };
+  const pairs = async (policy: string) =>
+    (await lastReport(analysisWith(metrics, `policy: ${policy}\n  ${PLANS.once}`), versions)).comparisons?.pairs;
+  expect(await pairs("critical-only")).toEqual(await pairs("any"));
+});
+
+test("a version whose typical value is worse and whose mean is better is neither", async () => {
+  const analysis = analysisWith(
+    "- { name: cost, kind: cost, margin: 10%, source: s, query: { value: v, at: at } }",
+    PLANS.once,
+  );
+  const spreadOut = (seed: number) => ({ cost: spread(seed, 2000, SECONDS, lognormal(1, 0.8)) });
+  const even = { cost: spread(4, 2000, SECONDS, lognormal(1.15, 0.05)) };
+  const { comparisons, candidates } = await lastReport(analysis, { v1: spreadOut(1), v2: spreadOut(2), v3: even });
+  expect(candidates?.[1]?.verdict).not.toBe("rollback");
+  expect(comparisons?.pairs[0]?.metrics[0]).toMatchObject({ finding: "unclear", reason: { code: "conflicting" } });
 });

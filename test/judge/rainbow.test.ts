@@ -208,28 +208,38 @@ test("a run that an earlier version began goes on: nothing is known of the one t
   expect(report.comparisons?.text).toMatch(/none is suggested, since evidence is missing$/);
 });
 
-test("a version whose source is away when it counts is not compared, and nobody is suggested for it", async () => {
-  let failing = false;
+/** v3's source fails in these metrics once v3 is promoted. */
+async function playWithFailing(...failing: string[]): Promise<Report> {
+  let promoted = false;
   const source = (inner: MetricSource): MetricSource => ({
     ...inner,
-    fetch: (request, signal) => {
-      if (failing && request.version.label === "v3")
-        return Promise.reject(new TouchstoneError("source_unavailable", "prometheus answered 503"));
-      return inner.fetch(request, signal);
-    },
+    fetch: (request, signal) =>
+      promoted && request.version.label === "v3" && failing.includes(request.metric.name)
+        ? Promise.reject(new TouchstoneError("source_unavailable", "prometheus answered 503"))
+        : inner.fetch(request, signal),
   });
   const versions = { v1: version(1), v2: version(2), v3: version(3, { cost: 0.7, gain: 0.3 }) };
   const looks = await playRainbow(both(SCHEDULED), versions, {
     source,
-    onState: ({ rainbow }) => void (failing = (rainbow?.["v3"]?.report ?? null) !== null),
+    onState: ({ rainbow }) => void (promoted = (rainbow?.["v3"]?.report ?? null) !== null),
   });
-  const report = lastReport(looks);
+  return lastReport(looks);
+}
+
+test("a version whose source is away when it counts is not compared, and nobody is suggested for it", async () => {
+  const report = await playWithFailing("quality", "cost");
   expect(report.candidates?.map(({ verdict }) => verdict)).toEqual(["promote", "promote"]);
   expect(report.comparisons?.pairs[0]?.metrics.map(({ reason }) => reason?.code)).toEqual([
     "not_concurrent",
     "not_concurrent",
   ]);
   expect(report.best).toBeNull();
+});
+
+test("a version beats nobody while one metric lacks evidence", async () => {
+  const report = await playWithFailing("quality");
+  expect(pairsOf(report)).toEqual([["v3 against v2", "unclear", "quality unclear", "cost better"]]);
+  expect(report).toMatchObject({ best: null, comparisons: { unbeaten: ["v2", "v3"] } });
 });
 
 test("what a decided candidate was judged by stays in the digest of later looks", async () => {
@@ -303,8 +313,10 @@ test("two candidates that moved by the same amount cast the same doubt, two that
 });
 
 test("candidates that stay near the baseline, or move apart, cast no doubt on it", async () => {
-  const near = { v1: version(1), v2: version(2), v3: version(3), v4: version(4) };
-  expect(suspected(lastReport(await playRainbow(both(ONCE), near)))).toEqual([]);
+  for (const cost of [1, 1.07]) {
+    const near = { v1: version(1, { cost }), v2: version(2), v3: version(3), v4: version(4) };
+    expect(suspected(lastReport(await playRainbow(both(ONCE), near)))).toEqual([]);
+  }
   const apart = {
     v1: version(1),
     v2: version(2, { cost: 0.7 }),
