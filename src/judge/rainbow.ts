@@ -35,7 +35,7 @@ export interface CandidateLook {
 
 /** May this candidate still be looked at? One that was rolled back has gone. */
 export function isLookedAt(before: CandidateState | null): boolean {
-  return before?.report == null || before.state !== null;
+  return before === null || before.report === null || before.state !== null;
 }
 
 const SEVERITY: Readonly<Record<Verdict, number>> = { promote: 0, pause: 1, rollback: 2 };
@@ -192,12 +192,13 @@ function suspicions(standings: readonly Standing[]): Report["reasons"] {
     const own = standings.flatMap(({ findings }) => findings.filter((one) => one.metric === metric && !isFaulty(one)));
     const moved = (["worse", "better"] as const).find((way) => haveMoved(own, way));
     if (moved === undefined) return [];
-    const who = own.length === 2 ? "both" : `all ${own.length}`;
+    const evident = own.length === standings.length ? "" : " with evidence";
+    const who = `${own.length === 2 ? "both" : `all ${own.length}`} candidates${evident}`;
     return [
       {
         code: "baseline_suspect" as const,
         metric,
-        text: `${metric}: ${who} candidates are ${moved} than the baseline; the cause may be what they share, or it may be the baseline that is ${moved === "worse" ? "unusually good" : "unwell"}`,
+        text: `${metric}: ${who} are ${moved} than the baseline; the cause may be what they share, or it may be the baseline that is ${moved === "worse" ? "unusually good" : "unwell"}`,
       },
     ];
   });

@@ -88,3 +88,13 @@ test("a version whose typical value is worse and whose mean is better is neither
   expect(candidates?.[1]?.verdict).not.toBe("rollback");
   expect(comparisons?.pairs[0]?.metrics[0]).toMatchObject({ finding: "unclear", reason: { code: "conflicting" } });
 });
+
+test("equivalence in two metrics needs more proof in each than in one", async () => {
+  // 1.8 standard errors inside the margin: p 0.036, below 0.05 and not below 0.05 / 2.
+  const values = (shift: number) => ({ level: around(10, shift), other: around(10, shift) });
+  const versions = { v1: values(0.46), v2: values(0), v3: values(0.923) };
+  const withinMargin = async (metrics: string) =>
+    (await lastReport(analysisWith(metrics, PLANS.once), versions)).comparisons?.pairs[0]?.metrics[0]?.withinMargin;
+  expect(await withinMargin(MEAN("level"))).toBe(true);
+  expect(await withinMargin(`${MEAN("level")}\n${MEAN("other")}`)).toBe(false);
+});
