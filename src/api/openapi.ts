@@ -403,7 +403,8 @@ function componentSchemas(): Record<string, object> {
       } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "throw" });
       const name = z.globalRegistry.get(schema)?.id ?? "";
       for (const [id, definition] of Object.entries($defs)) schemas[id] ??= relinked(definition);
-      schemas[name] = relinked(own);
+      // A schema that refers to others by name may come as a reference to itself.
+      schemas[name] = relinked($defs[name] ?? own);
     }
   }
   return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -16,7 +16,7 @@ import { evidenceOf, isEnough } from "./metric-evidence.ts";
 import { PARTS } from "./words.ts";
 
 /**
- * The candidates of a rainbow run against each other, by the same evidence as a candidate against the baseline: docs/decisions/0005 says why.
+ * The candidates of a rainbow run against each other, by the same evidence as a candidate against the baseline: docs/decisions/0007 says why.
  *
  * Whoever asks chooses the look, by what the verdicts are, so that a claim must hold at whichever look it is made: a run with many looks uses the e-values of
  * continuous plans here, whatever its own plan is. They keep nothing between looks.
@@ -44,7 +44,13 @@ export function compareEach(run: Run, contenders: readonly Contender[], look: nu
   const context: Context = {
     analysis: analysisOfPairs(run, once),
     clock,
-    claimClock: { mode: once ? "once" : "continuous", fraction: clock?.fraction ?? 1, look, looksPlanned: 1 },
+    claimClock: {
+      mode: once ? "once" : "continuous",
+      fraction: clock?.fraction ?? 1,
+      fractionBefore: 0,
+      look,
+      looksPlanned: 1,
+    },
   };
   return contenders.flatMap((version, index) =>
     contenders.slice(0, index).map((against) => comparePair(version, against, context)),
@@ -138,6 +144,8 @@ function compareMetric(
     compact: false,
     stepSeconds: analysis.plan.stepSeconds,
     blocks: null,
+    // Limits, which alone look at windows of time, are not compared.
+    cells: { from: 0, seconds: 1, followUp: 0, edge: null },
   });
   if (cleaned.kind === "faulty") return because(cleaned.code);
   const { components, leftOut, untestable, units } = evidenceOf(even, cleaned.baseline, cleaned.candidate, analysis);

@@ -12,7 +12,7 @@ export const AuditEntry = z.object({
     .string()
     .describe("What: run.done, run.failed, run.cancelled, run.overridden, analysis.put, analysis.deleted …"),
   subject: z.string().describe("To what: the id of a run, or the name of an analysis or schedule."),
-  detail: z.record(z.string(), z.json()),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
@@ -30,7 +30,7 @@ export const AuditRecord = AuditEntry.extend({
 export type AuditRecord = z.infer<typeof AuditRecord>;
 
 /** The newest link: whoever keeps it elsewhere sees later that nothing before it was changed or cut off. */
-export const AuditHead = z.object({ seq: z.int(), hash: z.string() }).meta({ id: "AuditHead" });
+export const AuditHead = z.object({ seq: z.int().min(0), hash: z.string() }).meta({ id: "AuditHead" });
 export type AuditHead = z.infer<typeof AuditHead>;
 
 /** Before the first record. */
