@@ -47,6 +47,7 @@ export const ERRORS = {
   // What `gather` turns into findings; over HTTP they appear only inside a report.
   source_unavailable: { status: 502, title: "The source is unavailable", retry: true, exit: 69 },
   source_timeout: { status: 504, title: "The source took too long", retry: true, exit: 69 },
+  source_throttled: { status: 503, title: "The source is asked too often", retry: true, exit: 69 },
   source_refused: { status: 502, title: "The source refused the query", retry: false, exit: 64 },
   source_malformed: { status: 502, title: "The answer of the source cannot be read", retry: false, exit: 69 },
   source_partial: { status: 502, title: "The source answered in part", retry: true, exit: 69 },
@@ -66,12 +67,19 @@ export interface Issue {
 export class TouchstoneError extends Error {
   readonly code: ErrorCode;
   readonly issues: readonly Issue[];
+  /** When it is worth trying again, in milliseconds since the epoch; null when nobody said. */
+  readonly retryAt: number | null;
 
-  constructor(code: ErrorCode, detail: string, options: { cause?: unknown; issues?: readonly Issue[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { cause?: unknown; issues?: readonly Issue[]; retryAt?: number | null } = {},
+  ) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "TouchstoneError";
     this.code = code;
     this.issues = options.issues ?? [];
+    this.retryAt = options.retryAt ?? null;
   }
 }
 

@@ -23,7 +23,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly retryAfter: string | null;
+  /** What `Retry-After` asks for, in milliseconds since the epoch; null without a readable one. */
+  readonly retryAt: number | null;
   readonly text: string;
 }
 
@@ -105,9 +106,17 @@ async function exchange(request: HttpRequest, dispatcher: Dispatcher, signal: Ab
   return {
     status: response.status,
     contentType: response.headers.get("content-type") ?? "",
-    retryAfter: response.headers.get("retry-after"),
+    retryAt: readRetryAfter(response.headers.get("retry-after"), Date.now()),
     text,
   };
+}
+
+/** `Retry-After` is a number of seconds or an HTTP date (RFC 9110, 10.2.3). */
+export function readRetryAfter(header: string | null, now: number): number | null {
+  if (header === null) return null;
+  if (/^\d+$/.test(header)) return now + Number(header) * 1000;
+  const at = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(header) ? Date.parse(header) : NaN;
+  return Number.isNaN(at) ? null : at;
 }
 
 /** Never a place for metrics: link-local (where clouds keep credentials), multicast, unspecified, and well-known metadata addresses. */

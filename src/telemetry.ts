@@ -9,6 +9,12 @@ export interface Telemetry {
   readonly overrides: Counter<"verdict">;
   readonly lookSeconds: Histogram;
   readonly sourceQuerySeconds: Histogram<"source" | "outcome">;
+  readonly sourceWaitSeconds: Histogram<"source">;
+  readonly sourceQueriesInProgress: Gauge<"source">;
+  readonly sourceRetries: Counter<"source" | "code">;
+  readonly sourceThrottled: Counter<"source">;
+  /** 0 closed, 1 half open, 2 open. */
+  readonly sourceBreaker: Gauge<"source">;
   readonly httpRequestSeconds: Histogram<"method" | "route" | "status">;
   readonly leasesLost: Counter;
   readonly sweepErrors: Counter;
@@ -61,6 +67,37 @@ export function createTelemetry(): Telemetry {
       help: "One arm of one metric.",
       labelNames: ["source", "outcome"],
       buckets: seconds,
+      registers,
+    }),
+    sourceWaitSeconds: new Histogram({
+      name: "touchstone_source_wait_duration_seconds",
+      help: "Until a query had its turn within the limits of its source.",
+      labelNames: ["source"],
+      buckets: seconds,
+      registers,
+    }),
+    sourceQueriesInProgress: new Gauge({
+      name: "touchstone_source_queries_in_progress",
+      help: "Attempts at queries under way in this process.",
+      labelNames: ["source"],
+      registers,
+    }),
+    sourceRetries: new Counter({
+      name: "touchstone_source_retries_total",
+      help: "Attempts that failed and were followed by another, by the code of the error.",
+      labelNames: ["source", "code"],
+      registers,
+    }),
+    sourceThrottled: new Counter({
+      name: "touchstone_source_throttled_total",
+      help: "Answers 429.",
+      labelNames: ["source"],
+      registers,
+    }),
+    sourceBreaker: new Gauge({
+      name: "touchstone_source_breaker_state",
+      help: "0 closed, 1 half open: one query finds out whether the source answers again, 2 open: it is not asked.",
+      labelNames: ["source"],
       registers,
     }),
     httpRequestSeconds: new Histogram({

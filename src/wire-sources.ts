@@ -6,12 +6,23 @@ import { durationSeconds, type Duration } from "./model/time.ts";
 import { createFileSource, fileInFolder } from "./sources/file.ts";
 import { createPostgresSource } from "./sources/postgres.ts";
 import { createPrometheusSource } from "./sources/prometheus.ts";
+import type { Admit } from "./sources/admission.ts";
+import { createPersist, type Persist } from "./sources/retries.ts";
+import { createAdmission, type ObserveLimits } from "./sources/source-limits.ts";
 import { createReplaySource, type Recording } from "./sources/replay.ts";
 import { readTable } from "./sources/table.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
 
 const DEFAULT_TIMEOUT: Duration = "20s";
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+const DEFAULT_RETRIES = 3;
+const DEFAULT_CONCURRENCY = 8;
+const DEFAULT_BREAK_AFTER = 5;
+const DEFAULT_BREAK_FOR: Duration = "10s";
+
+/** Time that never goes back, whatever happens to the clock of the machine. */
+const now = (): number => performance.timeOrigin + performance.now();
 
 /** What a thread needs to build the same sources again. */
 export interface SourcesSpec {
@@ -20,13 +31,43 @@ export interface SourcesSpec {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The configured sources, each by its adapter. */
-export function wireSources({ configs, environment }: SourcesSpec): Sources {
+/** The limits of the configured sources: one for a process, however many threads ask. */
+export function wireAdmission(configs: readonly SourceConfig[], observe: ObserveLimits): Admit {
+  const limits = configs.flatMap((config) => {
+    if (config.type === "file") return [];
+    return {
+      name: config.name,
+      concurrency: config.concurrency ?? DEFAULT_CONCURRENCY,
+      rate: config.rate ?? null,
+      breakAfter: config.breakAfter ?? DEFAULT_BREAK_AFTER,
+      breakForMs: milliseconds(config.breakFor ?? DEFAULT_BREAK_FOR),
+    };
+  });
+  return createAdmission(new Map(limits.map((own) => [own.name, own])), observe, now);
+}
+
+/**
+ * The configured sources, each by its adapter.
+ *
+ * @param admit  gives each query its turn; without it the sources have limits of their own, which nobody else shares.
+ */
+export function wireSources(
+  { configs, environment }: SourcesSpec,
+  admit: Admit = wireAdmission(configs, UNOBSERVED),
+): Sources {
   const fetchText = createFetchText();
   const secret = (ref: string): Promise<string> => readSecret(ref, environment);
+  const persistent = ({ name, retries, timeout }: Exclude<SourceConfig, { type: "file" }>): Persist =>
+    createPersist({
+      source: name,
+      retries: retries ?? DEFAULT_RETRIES,
+      timeoutMs: milliseconds(timeout ?? DEFAULT_TIMEOUT),
+      admit,
+      now,
+      random: Math.random,
+    });
 
   const wireSource = (config: SourceConfig): MetricSource => {
-    const timeoutMs = durationSeconds(config.timeout ?? DEFAULT_TIMEOUT) * 1000;
     const maxBytes = config.maxBytes ?? DEFAULT_MAX_BYTES;
     switch (config.type) {
       case "prometheus": {
@@ -36,15 +77,26 @@ export function wireSources({ configs, environment }: SourcesSpec): Sources {
           if (basicAuth === undefined) return null;
           return `Basic ${Buffer.from(`${basicAuth.username}:${await secret(basicAuth.password)}`).toString("base64")}`;
         };
-        return createPrometheusSource({ name, baseUrl: url, authorization, timeoutMs, maxBytes, maxSeries, fetchText });
+        return createPrometheusSource({
+          name,
+          baseUrl: url,
+          authorization,
+          timeoutMs: attemptMs(config),
+          maxBytes,
+          maxSeries,
+          fetchText,
+          persist: persistent(config),
+        });
       }
       case "postgres":
         return createPostgresSource({
           name: config.name,
           connectionString: () => secret(config.url),
-          timeoutMs,
+          timeoutMs: attemptMs(config),
+          poolSize: config.concurrency ?? DEFAULT_CONCURRENCY,
           maxBytes,
           maxRows: config.maxRows ?? 1_000_000,
+          persist: persistent(config),
         });
       case "file":
         return createFileSource({
@@ -55,6 +107,19 @@ export function wireSources({ configs, environment }: SourcesSpec): Sources {
   };
   return new Map(configs.map((config) => [config.name, wireSource(config)]));
 }
+
+const UNOBSERVED: ObserveLimits = {
+  waited: () => undefined,
+  inProgress: () => undefined,
+  retried: () => undefined,
+  throttled: () => undefined,
+  breaker: () => undefined,
+};
+
+const milliseconds = (duration: Duration): number => durationSeconds(duration) * 1000;
+
+const attemptMs = ({ attemptTimeout, timeout }: Exclude<SourceConfig, { type: "file" }>): number =>
+  milliseconds(attemptTimeout ?? timeout ?? DEFAULT_TIMEOUT);
 
 export { readRecordings } from "./sources/replay-records.ts";
 

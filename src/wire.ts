@@ -19,15 +19,17 @@ import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
 import type { Targets } from "./notify/target.ts";
 import { takeDueSlots } from "./schedule.ts";
+import type { Admit } from "./sources/admission.ts";
 import type { Sources } from "./sources/source.ts";
+import type { ObserveLimits } from "./sources/source-limits.ts";
 import { checkSchema, migrate } from "./store/migrations.ts";
 import { createPgliteSql } from "./store/pglite.ts";
 import { createPostgresSql } from "./store/postgres.ts";
 import type { Sql } from "./store/sql.ts";
 import { createSqlStore } from "./store/sql-store.ts";
 import type { StoredAnalysis } from "./store/store.ts";
-import { createTelemetry } from "./telemetry.ts";
-import { wireSources, type SourcesSpec } from "./wire-sources.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { startWorker } from "./worker/worker.ts";
 
@@ -88,9 +90,10 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<Touchstone> {
   const spec: SourcesSpec = { configs: config.sources, environment: config.secrets.environment };
-  const sources = overrides.sources ?? wireSources(spec);
   const targets = overrides.targets ?? new Map();
   const telemetry = createTelemetry();
+  const admit = wireAdmission(config.sources, observeLimits(telemetry));
+  const sources = overrides.sources ?? wireSources(spec, admit);
   const openapi = await readFile(join(ROOT, "openapi.yaml"), "utf8");
 
   const sql = await openRecord(config, log);
@@ -109,9 +112,7 @@ async function start(
   const backlog = createBacklog(store, config.maxWaiting);
   const newId = () => `run_${randomBytes(16).toString("hex")}`;
   if (role !== "api") {
-    const looks = wireLooks(spec, config.concurrency, overrides, (source, outcome, seconds) =>
-      telemetry.sourceQuerySeconds.observe({ source, outcome }, seconds),
-    );
+    const looks = wireLooks(spec, config.concurrency, overrides, telemetry, admit);
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
       {
@@ -217,14 +218,28 @@ function wireLooks(
   spec: SourcesSpec,
   size: number,
   { runLook }: WireOverrides,
-  observe: Parameters<typeof createLookThreads>[2],
+  { sourceQuerySeconds }: Telemetry,
+  admit: Admit,
 ) {
   if (runLook !== undefined) return { runLook, close: () => Promise.resolve() };
   return createLookThreads(
     () => new Thread(new URL("./look-thread.js", import.meta.url), { workerData: spec }),
     size,
-    observe,
+    (source, outcome, seconds) => sourceQuerySeconds.observe({ source, outcome }, seconds),
+    admit,
   );
+}
+
+const BREAKER_STATES = { closed: 0, half_open: 1, open: 2 } as const;
+
+function observeLimits(telemetry: Telemetry): ObserveLimits {
+  return {
+    waited: (source, seconds) => telemetry.sourceWaitSeconds.observe({ source }, seconds),
+    inProgress: (source, queries) => telemetry.sourceQueriesInProgress.set({ source }, queries),
+    retried: (source, code) => telemetry.sourceRetries.inc({ source, code }),
+    throttled: (source) => telemetry.sourceThrottled.inc({ source }),
+    breaker: (source, state) => telemetry.sourceBreaker.set({ source }, BREAKER_STATES[state]),
+  };
 }
 
 async function readAnalyses(folder: string): Promise<StoredAnalysis[]> {

@@ -23,7 +23,13 @@ const isOneOf =
     paths.includes(path);
 
 /** From the ground up. An adapter is any file of an adapter folder but its port. */
-const PORTS = ["sources/source.ts", "store/store.ts", "doorbell/doorbell.ts", "notify/target.ts"];
+const PORTS = [
+  "sources/source.ts",
+  "sources/admission.ts",
+  "store/store.ts",
+  "doorbell/doorbell.ts",
+  "notify/target.ts",
+];
 const FLOORS: readonly Floor[] = [
   { name: "errors", holds: isOneOf("errors.ts"), floors: [], packages: [] },
   { name: "model", holds: inFolder("model"), floors: ["errors"], packages: ["zod", "yaml", "croner", "node:crypto"] },
@@ -60,7 +66,7 @@ const FLOORS: readonly Floor[] = [
       "ioredis",
       "csv-parse/sync",
       "zod",
-      /^node:(?:fs|fs\/promises|path|os)$/,
+      /^node:(?:fs|fs\/promises|path|os|timers\/promises)$/,
     ],
     apart: true,
   },

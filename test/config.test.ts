@@ -98,6 +98,27 @@ test.each([
     /\/sources\/1\/name another source is named p/,
   ],
   ["sources:\n- { name: p, type: file, root: a, colour: red }\n", /\/sources\/0\/colour is not a key/],
+  [
+    "sources:\n- { name: p, type: prometheus, url: http://x, rate: 0 }\n",
+    /\/sources\/0\/rate too small: expected number to be >=0\.01/,
+  ],
+  [
+    "sources:\n- { name: p, type: prometheus, url: http://x, concurrency: 0 }\n",
+    /\/sources\/0\/concurrency too small: expected number to be >=1/,
+  ],
+  [
+    "sources:\n- { name: p, type: prometheus, url: http://x, retries: 11 }\n",
+    /\/sources\/0\/retries too big: expected number to be <=10/,
+  ],
+  [
+    "sources:\n- { name: p, type: prometheus, url: http://x, breakFor: 5 }\n",
+    /\/sources\/0\/breakFor .*expected string/,
+  ],
+  ["sources:\n- { name: p, type: file, root: a, concurrency: 2 }\n", /\/sources\/0\/concurrency is not a key/],
+  [
+    "sources:\n- { name: p, type: prometheus, url: http://x, timeout: 5s, attemptTimeout: 6s }\n",
+    /\/sources\/0\/attemptTimeout must be at most the timeout, 5s/,
+  ],
   ["sources:\n- { name: p, type: postgres, url: env:ABSENT }\n", /refers to env:ABSENT, which is not set/],
   ["sources: [", /is not YAML/],
 ])("%j is refused", async (content, fault) => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Name } from "./name.ts";
-import { Duration } from "./time.ts";
+import { Duration, durationSeconds } from "./time.ts";
 
 /** Where a secret is kept: never in the text itself, so that a configuration can be shown and stored. */
 export const SecretRef = z
@@ -13,8 +13,31 @@ export const SecretRef = z
   .meta({ id: "SecretRef" });
 
 const bounds = {
-  timeout: Duration.optional().describe("For one query, from the first byte sent to the last byte read. Default 20s."),
+  timeout: Duration.optional().describe(
+    "For one query with its retries and the pauses between them; waiting for a turn does not count. Default 20s.",
+  ),
   maxBytes: z.int().min(1024).max(1_073_741_824).optional().describe("After decompression. Default 16777216."),
+};
+
+const limits = {
+  attemptTimeout: Duration.optional().describe(
+    "For one attempt, from the first byte sent to the last byte read. Default: all that is left of timeout.",
+  ),
+  retries: z.int().min(0).max(10).optional().describe("Attempts after the first. Default 3."),
+  concurrency: z.int().min(1).max(1000).optional().describe("Queries at once, over all looks of a process. Default 8."),
+  rate: z
+    .number()
+    .min(0.01)
+    .max(10_000)
+    .optional()
+    .describe("Attempts begun per second, evenly spaced, over all looks of a process. Default: no limit."),
+  breakAfter: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe("Queries in a row without an answer, after which the source is not asked for a while. Default 5."),
+  breakFor: Duration.optional().describe("How long it is then not asked. Default 10s."),
 };
 
 const PrometheusSource = z.strictObject({
@@ -24,6 +47,7 @@ const PrometheusSource = z.strictObject({
   bearerToken: SecretRef.optional(),
   basicAuth: z.strictObject({ username: z.string(), password: SecretRef }).optional(),
   ...bounds,
+  ...limits,
   maxSeries: z.int().min(1).max(100_000).optional().describe("Series that one query may return. Default 500."),
 });
 const PostgresSource = z.strictObject({
@@ -31,6 +55,7 @@ const PostgresSource = z.strictObject({
   type: z.literal("postgres"),
   url: SecretRef.describe("The connection URL; it holds the password, so it is a reference."),
   ...bounds,
+  ...limits,
   maxRows: z.int().min(1).max(10_000_000).optional().describe("Default 1000000."),
 });
 const FileSource = z.strictObject({
@@ -60,7 +85,8 @@ export const SourcesDocument = z
   .strictObject({ sources: z.array(SourceConfig).max(1000) })
   .superRefine(({ sources }, context) => {
     const seen = new Set<string>();
-    for (const [index, { name }] of sources.entries()) {
+    for (const [index, source] of sources.entries()) {
+      const { name } = source;
       if (seen.has(name))
         context.addIssue({
           code: "custom",
@@ -68,6 +94,13 @@ export const SourcesDocument = z
           message: `another source is named ${name}`,
         });
       seen.add(name);
+      if (source.type === "file" || source.attemptTimeout === undefined || source.timeout === undefined) continue;
+      if (durationSeconds(source.attemptTimeout) > durationSeconds(source.timeout))
+        context.addIssue({
+          code: "custom",
+          path: ["sources", index, "attemptTimeout"],
+          message: `must be at most the timeout, ${source.timeout}`,
+        });
     }
   })
   .meta({ id: "SourcesDocument", title: "Touchstone sources" });

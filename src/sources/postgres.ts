@@ -3,6 +3,7 @@ import { TouchstoneError } from "../errors.ts";
 import { queryForm } from "../model/query.ts";
 import type { Answer } from "../model/samples.ts";
 import { valueOf } from "./placeholder.ts";
+import type { Persist } from "./retries.ts";
 import { createRowCollector, type RawRow, type RowColumns } from "./rows.ts";
 import type { MetricSource, SourceRequest } from "./source.ts";
 import { bindSql, type SqlParameter } from "./sql-parameters.ts";
@@ -11,13 +12,14 @@ export interface PostgresOptions {
   readonly name: string;
   /** Read anew for every connection, so that a rotated password is used. */
   readonly connectionString: () => Promise<string>;
+  /** Of one attempt. */
   readonly timeoutMs: number;
+  /** Connections: as many as queries at once. */
+  readonly poolSize: number;
   readonly maxBytes: number;
   readonly maxRows: number;
+  readonly persist: Persist;
 }
-
-/** Connections per worker and source: a look asks many questions, the database serves many others. */
-const POOL_SIZE = 4;
 
 /** Rows per round trip: large enough to be quick, small enough that the byte cap bites early. */
 const BATCH_ROWS = 5_000;
@@ -43,7 +45,7 @@ export const createPostgresSource = (options: PostgresOptions): MetricSource => 
     const pool = new pg.Pool({
       connectionString,
       application_name: "touchstone",
-      max: POOL_SIZE,
+      max: options.poolSize,
       connectionTimeoutMillis: Math.min(options.timeoutMs, 10_000),
       allowExitOnIdle: true,
     });
@@ -76,37 +78,50 @@ export const createPostgresSource = (options: PostgresOptions): MetricSource => 
     async fetch(request, signal) {
       const { text, parameters } = bindSql(request.metric.query.sql ?? "");
       const values = parameters.map((parameter) => bind(parameter, request));
-      const deadline = AbortSignal.timeout(options.timeoutMs);
-      const either = AbortSignal.any([signal, deadline]);
-      const pool = poolOf(await options.connectionString());
-      const lease: { client: pg.PoolClient | null } = { client: null };
-      let broken = true;
-      // Ending the connection ends the statement; the pool opens another.
-      const cut = () => {
-        lease.client?.release(true);
-        lease.client = null;
-      };
-      try {
-        either.throwIfAborted();
-        const client = await pool.connect();
-        lease.client = client;
-        if (either.aborted) cut();
-        either.throwIfAborted();
-        either.addEventListener("abort", cut, { once: true });
-        const answer = await readRows(client, text, values, request, options);
-        broken = false;
-        return answer;
-      } catch (error) {
-        if (error instanceof TouchstoneError) throw error;
-        signal.throwIfAborted();
-        throw toSourceError(error, deadline.aborted, options);
-      } finally {
-        either.removeEventListener("abort", cut);
-        lease.client?.release(broken);
-      }
+      return options.persist(async (attemptSignal) => {
+        const pool = poolOf(await options.connectionString());
+        return withConnection(pool, options, attemptSignal, (client) =>
+          readRows(client, text, values, request, options),
+        );
+      }, signal);
     },
   };
 };
+
+async function withConnection<T>(
+  pool: pg.Pool,
+  options: PostgresOptions,
+  signal: AbortSignal,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const either = AbortSignal.any([signal, deadline]);
+  const lease: { client: pg.PoolClient | null } = { client: null };
+  let broken = true;
+  // Ending the connection ends the statement; the pool opens another.
+  const cut = () => {
+    lease.client?.release(true);
+    lease.client = null;
+  };
+  try {
+    either.throwIfAborted();
+    const client = await pool.connect();
+    lease.client = client;
+    if (either.aborted) cut();
+    either.throwIfAborted();
+    either.addEventListener("abort", cut, { once: true });
+    const answer = await work(client);
+    broken = false;
+    return answer;
+  } catch (error) {
+    if (error instanceof TouchstoneError) throw error;
+    signal.throwIfAborted();
+    throw toSourceError(error, deadline.aborted, options);
+  } finally {
+    either.removeEventListener("abort", cut);
+    lease.client?.release(broken);
+  }
+}
 
 async function readRows(
   client: pg.Client,
@@ -214,15 +229,20 @@ function bind(parameter: SqlParameter, request: SourceRequest): string | null {
   }
 }
 
-/** SQLSTATE classes: 08 connection, 28 and 42501 rights, 53 resources, 57014 cancelled by the timeout, 57P the server going away. */
+/**
+ * SQLSTATE classes: 08 connection, 40 rolled back (on a replica: by recovery), 53 resources, 57014 cancelled by the timeout, 57P the server going away. What has no
+ * SQLSTATE never came from the server.
+ */
 function toSourceError(error: unknown, late: boolean, { name, timeoutMs }: PostgresOptions): TouchstoneError {
-  const state = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  const state = error instanceof pg.DatabaseError ? error.code : undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (late || state === "57014")
     return new TouchstoneError("source_timeout", `${name} had not answered in full after ${timeoutMs / 1000} s`, {
       cause: error,
     });
-  if (/^(?:08|53|57P)/.test(state) || !/^[0-9A-Z]{5}$/.test(state))
+  if (state === undefined)
     return new TouchstoneError("source_unavailable", `${name} cannot be reached: ${message}`, { cause: error });
+  if (/^(?:08|40|53|57P)/.test(state))
+    return new TouchstoneError("source_unavailable", `${name} gave no answer (${state}): ${message}`, { cause: error });
   return new TouchstoneError("source_refused", `${name} refused the query (${state}): ${message}`, { cause: error });
 }

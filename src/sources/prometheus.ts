@@ -8,6 +8,7 @@ import { createFaultTally, readNumber, type FaultTally } from "./cell.ts";
 import { toCounts, toHistogram, type RawSeries } from "./counters.ts";
 import { fromNativeHistograms, NativeItem } from "./native-histogram.ts";
 import { checkPromql, renderPromql } from "./promql.ts";
+import type { Persist } from "./retries.ts";
 import type { MetricSource, SourceRequest } from "./source.ts";
 
 export interface PrometheusOptions {
@@ -15,10 +16,12 @@ export interface PrometheusOptions {
   readonly baseUrl: string;
   /** Read anew for every query, so that a rotated secret is used at once. */
   readonly authorization: () => Promise<string | null>;
+  /** Of one attempt. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
   readonly maxSeries: number;
   readonly fetchText: FetchText;
+  readonly persist: Persist;
 }
 
 /** Prometheus refuses more points per series than this. */
@@ -246,68 +249,67 @@ function windowOf({ window, metric }: SourceRequest, source: string): { start: n
   return { start: epochSeconds(window.start), end: epochSeconds(window.end) };
 }
 
-async function ask(options: PrometheusOptions, route: string, form: Record<string, string>, signal: AbortSignal) {
-  const authorization = await options.authorization();
-  const answer = await options.fetchText(
-    {
-      url: `${options.baseUrl.replace(/\/$/, "")}/api/v1/${route}`,
-      method: "POST",
-      headers: {
-        "content-type": "application/x-www-form-urlencoded",
-        accept: "application/json",
-        ...(authorization === null ? {} : { authorization }),
+function ask(options: PrometheusOptions, route: string, form: Record<string, string>, signal: AbortSignal) {
+  return options.persist(async (attemptSignal) => {
+    const authorization = await options.authorization();
+    const answer = await options.fetchText(
+      {
+        url: `${options.baseUrl.replace(/\/$/, "")}/api/v1/${route}`,
+        method: "POST",
+        headers: {
+          "content-type": "application/x-www-form-urlencoded",
+          accept: "application/json",
+          ...(authorization === null ? {} : { authorization }),
+        },
+        body: new URLSearchParams({ ...form, timeout: `${Math.ceil(options.timeoutMs / 1000)}s` }).toString(),
+        timeoutMs: options.timeoutMs,
+        maxBytes: options.maxBytes,
       },
-      body: new URLSearchParams({ ...form, timeout: `${Math.ceil(options.timeoutMs / 1000)}s` }).toString(),
-      timeoutMs: options.timeoutMs,
-      maxBytes: options.maxBytes,
-    },
-    signal,
-  );
-  return readEnvelope(answer, options);
+      attemptSignal,
+    );
+    return readEnvelope(answer, options);
+  }, signal);
 }
 
 function readEnvelope(
   answer: HttpAnswer,
   { name, maxSeries }: PrometheusOptions,
 ): { resultType: string; result: unknown; warnings: readonly string[] } {
+  const refusal = refusalOf(answer, name);
   let body: unknown;
   try {
     body = JSON.parse(answer.text);
   } catch (cause) {
-    if (answer.status === 401 || answer.status === 403)
-      throw new TouchstoneError(
-        "source_refused",
-        `${name} answered ${answer.status}: its credentials are not accepted`,
-        { cause },
-      );
-    if (answer.status >= 500 || answer.status === 429)
-      throw new TouchstoneError("source_unavailable", `${name} answered ${answer.status}`, { cause });
-    throw malformed(
-      name,
-      `${answer.status} and a body that is not JSON (${answer.contentType || "no content type"})`,
-      cause,
+    throw (
+      refusal ??
+      malformed(
+        name,
+        `${answer.status} and a body that is not JSON (${answer.contentType || "no content type"})`,
+        cause,
+      )
     );
   }
   const parsed = Envelope.safeParse(body);
-  if (!parsed.success) {
-    if (answer.status >= 500 || answer.status === 429)
-      throw new TouchstoneError("source_unavailable", `${name} answered ${answer.status}`);
-    throw malformed(name, `${answer.status} and JSON that is no answer of a Prometheus`, parsed.error);
-  }
+  if (!parsed.success)
+    throw refusal ?? malformed(name, `${answer.status} and JSON that is no answer of a Prometheus`, parsed.error);
+  if (refusal?.code === "source_throttled") throw refusal;
   const { status, error, errorType, data, warnings = [], infos = [] } = parsed.data;
   if (status === "error") {
     const code =
       errorType === "timeout"
         ? "source_timeout"
-        : errorType === "unavailable" || (answer.status >= 500 && errorType !== "execution")
+        : errorType === "unavailable" ||
+            errorType === "canceled" ||
+            (refusal?.code === "source_unavailable" && errorType !== "execution")
           ? "source_unavailable"
           : "source_refused";
     throw new TouchstoneError(
       code,
       `${name} answered ${answer.status} ${errorType ?? "error"}: ${error ?? "no reason given"}`,
+      { retryAt: refusal?.retryAt ?? null },
     );
   }
-  if (answer.status >= 400) throw new TouchstoneError("source_unavailable", `${name} answered ${answer.status}`);
+  if (answer.status >= 400) throw refusal ?? new TouchstoneError("source_refused", `${name} answered ${answer.status}`);
   if (warnings.length > 0)
     throw new TouchstoneError("source_partial", `${name} answered in part: ${warnings.join("; ")}`);
   if (data === undefined) throw malformed(name, "success without data");
@@ -318,6 +320,17 @@ function readEnvelope(
     );
   }
   return { resultType: data.resultType, result: data.result, warnings: infos };
+}
+
+/** What the status alone says, also of a proxy in front of the source; null where only the body can tell. */
+function refusalOf({ status, retryAt }: HttpAnswer, name: string): TouchstoneError | null {
+  const asks = retryAt === null ? "" : ` and asks not to be asked again before ${new Date(retryAt).toISOString()}`;
+  if (status === 429) return new TouchstoneError("source_throttled", `${name} answered 429${asks}`, { retryAt });
+  if (status >= 500 || status === 408)
+    return new TouchstoneError("source_unavailable", `${name} answered ${status}${asks}`, { retryAt });
+  if (status === 401 || status === 403)
+    return new TouchstoneError("source_refused", `${name} answered ${status}: its credentials are not accepted`);
+  return null;
 }
 
 function parseResult<T>(schema: z.ZodType<T>, result: unknown, { name }: PrometheusOptions): T {

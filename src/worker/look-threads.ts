@@ -3,7 +3,9 @@ import type { Judged } from "../judge/judge.ts";
 import type { LookState } from "../model/look-state.ts";
 import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
+import type { Admit } from "../sources/admission.ts";
 import type { ObserveQuery } from "../sources/observed.ts";
+import { serveTurns, type TurnAnswer, type TurnRequest } from "./admission-messages.ts";
 
 /** A look with its sources bound: inline in tests and at the command line, in a thread in a worker. */
 export type RunLook = (run: Run, previous: LookState | null, now: Instant, signal: AbortSignal) => Promise<Judged>;
@@ -17,13 +19,15 @@ export type ThreadRequest =
       readonly previous: LookState | null;
       readonly now: Instant;
     }
-  | { readonly kind: "abort"; readonly id: number };
+  | { readonly kind: "abort"; readonly id: number }
+  | TurnAnswer;
 
 /** From a thread. */
 export type ThreadAnswer =
   | { readonly kind: "judged"; readonly id: number; readonly judged: Judged }
   | { readonly kind: "failed"; readonly id: number; readonly error: Error }
-  | { readonly kind: "observed"; readonly source: string; readonly outcome: string; readonly seconds: number };
+  | { readonly kind: "observed"; readonly source: string; readonly outcome: string; readonly seconds: number }
+  | TurnRequest;
 
 /** The thread that ran a look died with it, for example out of memory. The run is due again when its lease ends. */
 export class LookThreadDied extends Error {
@@ -45,11 +49,13 @@ interface Seat {
  *
  * @param create  starts a thread that speaks ThreadRequest and ThreadAnswer.
  * @param size    how many looks run at once; more wait.
+ * @param admit   the limits of the sources, which all threads share.
  */
 export function createLookThreads(
   create: () => Thread,
   size: number,
   observe: ObserveQuery,
+  admit: Admit,
 ): { runLook: RunLook; close(): Promise<void> } {
   const seats = new Set<Seat>();
   const waiting: (() => void)[] = [];
@@ -58,12 +64,24 @@ export function createLookThreads(
 
   const addSeat = (): Seat => {
     const seat: Seat = { thread: create(), taken: false, busy: null };
+    const turns = serveTurns(admit, (message) => seat.thread.postMessage(message));
     seat.thread.on("message", (answer: ThreadAnswer) => {
-      if (answer.kind === "observed") observe(answer.source, answer.outcome, answer.seconds);
-      else if (seat.busy?.id === answer.id) seat.busy.settle(answer.kind === "judged" ? answer.judged : answer.error);
+      switch (answer.kind) {
+        case "observed":
+          return observe(answer.source, answer.outcome, answer.seconds);
+        case "judged":
+        case "failed":
+          if (seat.busy?.id !== answer.id) return;
+          return seat.busy.settle(answer.kind === "judged" ? answer.judged : answer.error);
+        case "admit":
+        case "withdraw":
+        case "release":
+          return turns.handle(answer);
+      }
     });
     const die = (error: Error) => {
       seats.delete(seat);
+      turns.close();
       seat.busy?.settle(new LookThreadDied(`the thread of the look died: ${error.message}`, { cause: error }));
     };
     seat.thread.on("error", die);

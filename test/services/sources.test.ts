@@ -5,7 +5,7 @@ import { createPrometheusSource } from "../../src/sources/prometheus.ts";
 import { look } from "../../src/look.ts";
 import { seeded, standardNormal } from "../../src/stats/random.ts";
 import { analysisWith } from "../judge/samples.ts";
-import { ask } from "../sources/requests.ts";
+import { ask, ONCE } from "../sources/requests.ts";
 import type { createDatabase } from "./database.ts";
 import { createEvals } from "./evals.ts";
 import { remoteWrite, type NativePoint } from "./remote-write.ts";
@@ -29,6 +29,8 @@ describe.skipIf(postgresUrl === null)("a Postgres source", () => {
       name: "evals",
       connectionString: () => Promise.resolve(database.url),
       timeoutMs: 3000,
+      poolSize: 4,
+      persist: ONCE,
       maxBytes: 10_000_000,
       maxRows: 100_000,
       ...options,
@@ -258,6 +260,7 @@ function openPrometheus(url: string) {
     maxBytes: 10_000_000,
     maxSeries: 500,
     fetchText,
+    persist: ONCE,
   });
 }
 

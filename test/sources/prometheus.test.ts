@@ -4,7 +4,7 @@ import { createFetchText } from "../../src/http.ts";
 import type { Answer } from "../../src/model/samples.ts";
 import { createPrometheusSource, type PrometheusOptions } from "../../src/sources/prometheus.ts";
 import { listen, sendJson } from "./http-server.ts";
-import { ask } from "./requests.ts";
+import { ask, ONCE } from "./requests.ts";
 
 const START = Date.parse("2026-11-20T08:00:00Z") / 1000;
 const SIGNAL = new AbortController().signal;
@@ -20,6 +20,7 @@ function source(url: string, options: Partial<PrometheusOptions> = {}) {
     maxBytes: 100_000,
     maxSeries: 10,
     fetchText,
+    persist: ONCE,
     ...options,
   });
 }
@@ -236,7 +237,7 @@ test.each<[string, unknown, number, string, RegExp]>([
   ],
   ["other JSON", { hello: 1 }, 200, "source_malformed", /no answer of a Prometheus/],
   ["a server error", { message: "bad gateway" }, 502, "source_unavailable", /502/],
-  ["too many requests", { message: "slow down" }, 429, "source_unavailable", /429/],
+  ["too many requests", { message: "slow down" }, 429, "source_throttled", /429/],
   [
     "points that are none",
     { status: "success", data: { resultType: "matrix", result: [{ metric: {}, values: [[1]] }] } },

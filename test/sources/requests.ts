@@ -1,6 +1,10 @@
 import type { Metric } from "../../src/model/analysis.ts";
 import { readAnalysis } from "../../src/model/read-analysis.ts";
+import type { Persist } from "../../src/sources/retries.ts";
 import type { SourceRequest } from "../../src/sources/source.ts";
+
+/** Asks once, without limits. */
+export const ONCE: Persist = (attempt, signal) => attempt(signal);
 
 /** A question of one metric, its query written as in a file. */
 export function ask(

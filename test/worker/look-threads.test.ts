@@ -33,6 +33,7 @@ function threads(size: number, observe: (...args: [string, string, number]) => v
     },
     size,
     observe,
+    () => Promise.reject(new Error("this thread asks no source")),
   );
   onTestFinished(() => pool.close());
   const run = (id: string, signal = new AbortController().signal): ReturnType<RunLook> =>
