@@ -3,8 +3,11 @@ import { clockOf } from "./judge/clock.ts";
 import { judge, type Judged } from "./judge/judge.ts";
 import { combineCandidates, isLookedAt, pairRun, type CandidateLook } from "./judge/rainbow.ts";
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
+import { RECHECKED_STEPS, splitAnswer } from "./judge/late-data.ts";
+import { withoutResets } from "./judge/reset-steps.ts";
+import { TOUCH } from "./judge/steps.ts";
 import type { Metric } from "./model/analysis.ts";
-import type { LookState } from "./model/look-state.ts";
+import type { ArmState, LookState } from "./model/look-state.ts";
 import { judgeRunByKayenta } from "./kayenta/judge-run.ts";
 import { queryForm } from "./model/query.ts";
 import type { Run, Window } from "./model/run.ts";
@@ -68,7 +71,14 @@ function askOnce(sources: Sources): Sources {
         ...source,
         fetch(request, signal) {
           // The whole version: two arms may share a label and differ in another.
-          const key = canonicalJson([name, request.metric.name, request.version, request.args, request.window]);
+          const key = canonicalJson([
+            name,
+            request.metric.name,
+            request.version,
+            request.args,
+            request.window,
+            request.takenUpTo ?? null,
+          ]);
           const answer = asked.get(key) ?? source.fetch(request, signal);
           asked.set(key, answer);
           return answer;
@@ -87,14 +97,21 @@ export async function gather(
   now: Instant,
   signal: AbortSignal,
 ): Promise<Gathered> {
-  const window = windowToAsk(run, metric, previous, now);
+  const asking = whatToAsk(run, metric, previous, now);
   const ask = async (version: Version): Promise<ArmAnswer> => {
-    if (window === "nothing_new") return { kind: "unchanged" };
+    if (asking === "nothing_new") return { kind: "unchanged" };
     try {
       const source = sources.get(metric.source);
       if (source === undefined)
         throw new TouchstoneError("not_runnable", `no source named ${metric.source} is configured`);
-      const request = { metric, version, args: run.args, window, stepSeconds: run.analysis.plan.stepSeconds };
+      const request = {
+        metric,
+        version,
+        args: run.args,
+        window: asking.window,
+        stepSeconds: run.analysis.plan.stepSeconds,
+        ...(asking.taken === undefined ? {} : { takenUpTo: asking.taken.to }),
+      };
       return { kind: "answer", answer: await source.fetch(request, signal) };
     } catch (error) {
       signal.throwIfAborted();
@@ -102,29 +119,55 @@ export async function gather(
       return { kind: "error", code: error.code, detail: error.message };
     }
   };
-  const [baseline, candidate] = await Promise.all([ask(run.baseline), ask(run.candidate)]);
-  return { metric, baseline, candidate };
+  const arms = withoutResets(...(await Promise.all([ask(run.baseline), ask(run.candidate)])));
+  if (asking === "nothing_new" || asking.taken === undefined) return { metric, ...arms };
+  const { taken } = asking;
+  const before = previous?.metrics[metric.name];
+  const split = (arm: ArmAnswer, state: ArmState | null): ArmAnswer => {
+    if (arm.kind !== "answer") return arm;
+    const { fresh, revised } = splitAnswer(state, arm.answer.samples, taken);
+    return { ...arm, answer: { ...arm.answer, samples: fresh }, ...(revised === null ? {} : { revised }) };
+  };
+  return {
+    metric,
+    baseline: split(arms.baseline, before?.baseline ?? null),
+    candidate: split(arms.candidate, before?.candidate ?? null),
+  };
+}
+
+/** The window to ask a source for; null asks for everything. */
+interface Asking {
+  readonly window: Window | null;
+  /** Of its steps those that end in (from, to], in seconds since the epoch, were taken in before and are asked for once more. */
+  readonly taken?: { readonly from: number; readonly to: number };
 }
 
 /**
  * The time that a look asks a source for: since the last answer, in a run with many looks. Rows are asked for `followUp` further back, so that a unit which began
- * before is known as an old one. Null asks for everything.
+ * before is known as an old one; steps a little further back, to see whether they were complete.
  */
-function windowToAsk(
-  run: Run,
-  metric: Metric,
-  previous: LookState | null,
-  now: Instant,
-): Window | null | "nothing_new" {
+function whatToAsk(run: Run, metric: Metric, previous: LookState | null, now: Instant): Asking | "nothing_new" {
   const clock = clockOf(run, now);
-  if (clock === null) return null;
-  const { mode, followUpSeconds } = run.analysis.plan;
+  if (clock === null) return { window: null };
+  const { mode, followUpSeconds, stepSeconds } = run.analysis.plan;
   const before = previous?.metrics[metric.name];
-  if (mode === "once" || before?.timeless === true) return toWindow(clock.from, clock.edge);
+  const all = { window: toWindow(clock.from, clock.edge) };
+  if (mode === "once" || before?.timeless === true) return all;
   const from = before?.gatheredUpTo ?? clock.from;
-  if (from >= clock.edge) return before?.baseline ? "nothing_new" : toWindow(clock.from, clock.edge);
-  const byStep = ["series", "histogram", "instant"].includes(queryForm(metric.query)) || isCounter(metric);
-  return toWindow(byStep ? from : from - followUpSeconds, clock.edge);
+  if (from >= clock.edge) return before?.baseline ? "nothing_new" : all;
+  const form = queryForm(metric.query);
+  if (form === "instant") return { window: toWindow(from, clock.edge) };
+  if (form !== "series" && form !== "histogram" && !isCounter(metric))
+    return { window: toWindow(from - followUpSeconds, clock.edge) };
+  const steps = Math.round((from - clock.from) / stepSeconds);
+  // Steps of another grid than before would be other steps.
+  if (Math.abs(clock.from + steps * stepSeconds - from) > TOUCH) return { window: toWindow(from, clock.edge) };
+  // One step more, so that a gap before the first of them does not look like a change.
+  const start = from - Math.min(steps, RECHECKED_STEPS + 1) * stepSeconds;
+  return {
+    window: toWindow(start, clock.edge),
+    taken: { from: Math.max(start, from - RECHECKED_STEPS * stepSeconds), to: from },
+  };
 }
 
 /** Counters of Prometheus come per step; events and exposure of a file or a database come row by row. */

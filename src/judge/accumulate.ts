@@ -1,9 +1,10 @@
 import type { Metric } from "../model/analysis.ts";
-import type { ArmState, CountsState, HistogramState, SeriesState, Tallies, UnitsState } from "../model/look-state.ts";
+import type { ArmState, Tallies, UnitsState } from "../model/look-state.ts";
 import type { Answer, Counts, Histogram, SampleRows, Samples, Series } from "../model/samples.ts";
 import { mergeSorted } from "../stats/merge-sorted.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { addMarks, NO_MARKS, shortHashOf } from "./marks.ts";
+import { concat, joinSteps, pickSteps, take, TOUCH, type StepsState } from "./steps.ts";
 import { joinTallies, latestTallies, toTallies, type Cells } from "./tallies.ts";
 import { joinColumns, unitColumns } from "./unit-columns.ts";
 import { enteringUnits, type EntrySlice } from "./units.ts";
@@ -121,21 +122,25 @@ function toState(
       };
     }
     case "series":
-      return { ...entered(samples, slice, pickSeries), ...tally, rows: samples.at.length };
+      return { ...entered(samples, slice), ...tally, rows: samples.at.length };
     case "counts": {
       const isTimed = samples.timed !== false;
-      const counts = entered(samples, isTimed ? slice : null, pickCounts);
-      const { at, events, exposure } = counts;
-      return {
-        ...counts,
-        ...tally,
-        rows: samples.at.length,
-        ...(isTimed ? tallied({ at, events, trials: exposure }, counts.stepSeconds === 0, metric, cells) : {}),
-      };
+      const counts = entered(samples, isTimed ? slice : null);
+      return { ...counts, ...tally, rows: samples.at.length, ...(isTimed ? talliesOf(counts, metric, cells) : {}) };
     }
     case "histogram":
-      return { ...entered(samples, slice, pickHistogram), ...tally, rows: samples.at.length };
+      return { ...entered(samples, slice), ...tally, rows: samples.at.length };
   }
+}
+
+/** The same arm once some of its steps have been revised: what was counted by cells of time is counted anew. */
+export function retallied(arm: ArmState, metric: AccumulatedMetric, cells: Cells): ArmState {
+  return arm.tallies === undefined || arm.shape !== "counts" ? arm : { ...arm, ...talliesOf(arm, metric, cells) };
+}
+
+function talliesOf(counts: Counts, metric: AccumulatedMetric, cells: Cells): Pick<ArmState, "tallies"> {
+  const { at, events, exposure, stepSeconds } = counts;
+  return tallied({ at, events, trials: exposure }, stepSeconds === 0, metric, cells);
 }
 
 /** The events by cells of time, where a limit asks for them. */
@@ -190,7 +195,6 @@ const byName = (a: { readonly name: string }, b: { readonly name: string }) => (
 function entered<T extends Series | Counts | Histogram>(
   steps: T,
   slice: EntrySlice | null,
-  pick: (steps: T, keep: readonly number[]) => T,
 ): T & { readonly lastAt: number | null } {
   const all = Array.from(steps.at, (_, step) => step);
   // Rows with times of their own begin where they stand; a step is named by its end.
@@ -199,32 +203,9 @@ function entered<T extends Series | Counts | Histogram>(
     slice === null ||
     (isStep ? at > slice.from + TOUCH && at <= slice.edge + TOUCH : at >= slice.from && at < slice.to);
   const keep = all.filter((step) => isIn(steps.at[step] ?? 0));
-  const kept = keep.length === all.length ? steps : pick(steps, keep);
+  const kept = keep.length === all.length ? steps : pickSteps(steps, keep);
   return { ...kept, lastAt: kept.at.at(-1) ?? null };
 }
-
-/** Times of steps are compared with this much slack in seconds. */
-const TOUCH = 1e-3;
-
-const take = (column: Float64Array, keep: readonly number[]) => Float64Array.from(keep, (step) => column[step] ?? 0);
-const pickSeries = (steps: Series, keep: readonly number[]): Series => ({
-  ...steps,
-  at: take(steps.at, keep),
-  values: take(steps.values, keep),
-});
-const pickCounts = (steps: Counts, keep: readonly number[]): Counts => ({
-  ...steps,
-  at: take(steps.at, keep),
-  events: take(steps.events, keep),
-  exposure: take(steps.exposure, keep),
-});
-const pickHistogram = (steps: Histogram, keep: readonly number[]): Histogram => {
-  const buckets = steps.upperEdges.length;
-  const counts = new Float64Array(keep.length * buckets);
-  for (const [place, step] of keep.entries())
-    counts.set(steps.counts.subarray(step * buckets, (step + 1) * buckets), place * buckets);
-  return { ...steps, at: take(steps.at, keep), counts };
-};
 
 /** @throws RangeError when the shapes differ: a metric keeps its shape through a run. */
 function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">): ArmState {
@@ -254,33 +235,13 @@ function join(before: ArmState, added: ArmState, metric: Pick<Metric, "worse">):
           : joinMarks(before.marks, added.marks),
     };
   }
-  const steps = joinSteps(before, added, tally);
-  if (steps !== null)
+  const joined = before.shape === "units" || added.shape === "units" ? null : joinSteps(before, added);
+  if (joined !== null && added.shape !== "units") {
+    const steps = { ...joined, ...tally };
     // Steps that have been taken together before take in the new, shorter ones.
-    return added.shape !== "units" && steps.stepSeconds > added.stepSeconds
-      ? coarsened(steps, steps.stepSeconds)
-      : steps;
+    return steps.stepSeconds > added.stepSeconds ? coarsened(steps, steps.stepSeconds) : steps;
+  }
   throw new RangeError(`the arm came as ${before.shape} before and as ${added.shape} now`);
-}
-
-function joinSteps(
-  before: ArmState,
-  added: ArmState,
-  tally: Pick<ArmState, "rows" | "invalid" | "faults" | "lastAt" | "tallies">,
-): SeriesState | CountsState | HistogramState | null {
-  if (before.shape === "series" && added.shape === "series")
-    return { ...before, ...tally, at: concat(before.at, added.at), values: concat(before.values, added.values) };
-  if (before.shape === "counts" && added.shape === "counts")
-    return {
-      ...before,
-      ...tally,
-      at: concat(before.at, added.at),
-      events: concat(before.events, added.events),
-      exposure: concat(before.exposure, added.exposure),
-    };
-  if (before.shape === "histogram" && added.shape === "histogram")
-    return { ...before, ...tally, at: concat(before.at, added.at), counts: concat(before.counts, added.counts) };
-  return null;
 }
 
 /**
@@ -295,7 +256,8 @@ export function isContinuation(before: ArmState, samples: Samples): boolean {
   if (before.shape === "units") return samples.shape === "samples";
   if (before.shape === "series" && samples.shape === "samples") return true;
   if (before.shape !== samples.shape) return false;
-  if (before.shape !== "histogram" || samples.shape !== "histogram") return true;
+  // Without a step there are no buckets either.
+  if (before.shape !== "histogram" || samples.shape !== "histogram" || samples.at.length === 0) return true;
   const { upperEdges } = samples;
   return (
     before.upperEdges.length === upperEdges.length &&
@@ -334,14 +296,6 @@ function joinMarks(a: NonNullable<UnitsState["marks"]>, b: NonNullable<UnitsStat
   const shift = Math.max(a.shift, b.shift);
   const kept = new Set([...a.hashes, ...b.hashes].filter((hash) => hash % 2 ** shift === 0));
   return addMarks({ shift, hashes: Float64Array.from(kept).sort() }, []);
-}
-
-function concat(a: Float64Array, b: Float64Array): Float64Array {
-  if (b.length === 0) return a;
-  const both = new Float64Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }
 
 function compacted(arm: ArmState): ArmState {
@@ -394,7 +348,7 @@ function addUp(column: Float64Array, group: Int32Array, groups: number): Float64
 }
 
 /** The arm in steps of this length: counts add up, values of a series are averaged. */
-export function coarsened<T extends SeriesState | CountsState | HistogramState>(arm: T, stepSeconds: number): T {
+export function coarsened<T extends StepsState>(arm: T, stepSeconds: number): T {
   const { at, group } = groupsOf(arm.at, stepSeconds);
   if (arm.shape === "series") {
     const sums = addUp(arm.values, group, at.length);

@@ -3,10 +3,11 @@ import type { ReasonCode } from "../model/finding.ts";
 import type { ArmState, HistogramState, MetricState, SeriesState, UnitsState } from "../model/look-state.ts";
 import { isTimeless, sampleSize, type Samples } from "../model/samples.ts";
 import { sortSample } from "../stats/sort-sample.ts";
-import { accumulate, coarsened, isContinuation, type Accumulation } from "./accumulate.ts";
+import { accumulate, coarsened, isContinuation, retallied, type Accumulation } from "./accumulate.ts";
 import { formatCount, formatPercent } from "./format.ts";
 import { alignHistograms } from "./histogram-evidence.ts";
 import type { ArmAnswer, Gathered } from "./gathered.ts";
+import { revise } from "./late-data.ts";
 import { pairUnits } from "./pair-units.ts";
 
 /** Both arms of one shape, or the fault that keeps the metric from being judged. */
@@ -18,6 +19,8 @@ export type Cleaned =
       readonly candidate: ArmState;
       /** What is kept for the next look. */
       readonly kept: { readonly baseline: ArmState; readonly candidate: ArmState };
+      /** Why the newest steps may be incomplete; null where those before them stand as they were taken in. */
+      readonly late: string | null;
       readonly warnings: readonly string[];
     }
   | {
@@ -47,16 +50,17 @@ export function clean(
   if (arms.baseline.kind === "faulty" || arms.candidate.kind === "faulty")
     throw new RangeError("a faulty arm was passed on");
   const kept = { baseline: arms.baseline.arm, candidate: arms.candidate.arm };
+  const late = arms.candidate.late ?? arms.baseline.late;
   const [b, c] = atOneStep(kept.baseline, kept.candidate);
   const fault = changedInstrument(metric, b, c) ?? mismatch(metric, b, c);
   if (fault !== null) return { kind: "faulty", finding: "invalid", ...fault, warnings };
   if (metric.design === "paired") {
     const cut = cutToPairs(metric, b, c);
     if ("code" in cut) return { kind: "faulty", finding: "invalid", ...cut, warnings };
-    return { kind: "clean", ...cut, kept, warnings: [...warnings, ...cut.warnings] };
+    return { kind: "clean", ...cut, kept, late, warnings: [...warnings, ...cut.warnings] };
   }
   if (b.shape !== "histogram" || c.shape !== "histogram") {
-    return { kind: "clean", baseline: b, candidate: c, kept, warnings };
+    return { kind: "clean", baseline: b, candidate: c, kept, late, warnings };
   }
   const aligned = alignHistograms(b, c);
   if (aligned === null) {
@@ -73,6 +77,7 @@ export function clean(
     baseline: { ...b, ...aligned.baseline },
     candidate: { ...c, ...aligned.candidate },
     kept,
+    late,
     warnings,
   };
 }
@@ -143,7 +148,12 @@ function atOneStep(baseline: ArmState, candidate: ArmState): [ArmState, ArmState
 }
 
 type CleanedArm =
-  | { readonly kind: "clean"; readonly arm: ArmState; readonly warnings: readonly string[] }
+  | {
+      readonly kind: "clean";
+      readonly arm: ArmState;
+      readonly late: string | null;
+      readonly warnings: readonly string[];
+    }
   | {
       readonly kind: "faulty";
       readonly finding: "no_data" | "invalid" | "source_error";
@@ -170,13 +180,15 @@ function cleanArm(
   }
   if (arm.kind === "unchanged") {
     if (before === null) throw new RangeError("an arm that was never asked cannot be unchanged");
-    return { kind: "clean", arm: before, warnings: [] };
+    return { kind: "clean", arm: before, late: null, warnings: [] };
   }
   const { samples, faults, warnings: sourceWarnings } = arm.answer;
   const warnings = sourceWarnings.map((text) => `${name}: ${text}`);
   for (const { kind, count, example } of faults) {
     if (kind === "counter_reset")
-      warnings.push(`${name}: ${count} steps are left out because a counter was reset in them (first ${example})`);
+      warnings.push(
+        `${name}: ${count} steps are left out of both arms because a counter was reset in them (first ${example})`,
+      );
   }
   const invalid = (text: string, code: ReasonCode = "invalid"): CleanedArm => ({
     kind: "faulty",
@@ -196,7 +208,10 @@ function cleanArm(
       ? invalid(`the buckets of the ${name} changed between two looks`, "bucket_mismatch")
       : invalid(`the ${name} came as ${before.shape} at the looks before and as ${samples.shape} now`);
   }
-  const all = accumulate(before, arm.answer, metric, accumulation);
+  const revision = before === null || arm.revised === undefined ? null : revise(before, arm.revised);
+  if (revision !== null) warnings.push(`${name}: ${revision.text}`);
+  const known = revision === null ? before : retallied(revision.arm, metric, accumulation.cells);
+  const all = accumulate(known, arm.answer, metric, accumulation);
   const total = all.rows + all.invalid;
   if (all.invalid > metric.maxInvalidFraction * total)
     return invalid(`${all.invalid} of ${total} rows of the ${name} are not usable values (${describe(all.faults)})`);
@@ -215,7 +230,8 @@ function cleanArm(
       warnings,
     };
   }
-  return { kind: "clean", arm: all, warnings };
+  const late = revision?.isMaterial === true ? `the ${name} was still arriving: ${revision.text}` : null;
+  return { kind: "clean", arm: all, late, warnings };
 }
 
 /** Counters that stood still. */

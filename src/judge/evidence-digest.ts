@@ -30,12 +30,18 @@ function updateArm(hash: ReturnType<typeof createHash>, arm: ArmAnswer): void {
   }
   if (arm.kind === "unchanged") return;
   const { samples, faults, warnings } = arm.answer;
-  hash.update(canonicalJson({ faults, warnings, shape: samples.shape, ...namesOf(samples) }));
-  for (const column of columnsOf(samples)) {
-    hash.update(`\n${column.length}\n`);
-    // Little-endian on every machine that runs Node.
-    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  if (arm.revised !== undefined) {
+    hash.update("revised\n");
+    for (const column of columnsOf(arm.revised)) updateColumn(hash, column);
   }
+  hash.update(canonicalJson({ faults, warnings, shape: samples.shape, ...namesOf(samples) }));
+  for (const column of columnsOf(samples)) updateColumn(hash, column);
+}
+
+function updateColumn(hash: ReturnType<typeof createHash>, column: Float64Array | Int32Array): void {
+  hash.update(`\n${column.length}\n`);
+  // Little-endian on every machine that runs Node.
+  hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
 }
 
 function namesOf(samples: Samples): object {

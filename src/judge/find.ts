@@ -48,7 +48,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     };
     return { finding, kept: before ?? NOTHING_YET };
   }
-  const { baseline, candidate, kept, warnings } = cleaned;
+  const { baseline, candidate, kept, late, warnings } = cleaned;
   const book = openClaims(before?.claims ?? {}, clock, detail);
   const evidence = evidenceOf(metric, baseline, candidate, analysis);
   const shares = sharesOf(
@@ -71,6 +71,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   const say = (code: Reason["code"], text: string) =>
     void reasons.push({ code, metric: metric.name, text: `${metric.name}: ${text}` });
 
+  if (late !== null) say("late_data", `${late}; a longer plan.settle waits for it`);
   if (evidence.untestable !== null) say("not_testable", evidence.untestable);
   const hasBurn = metric.limits.some(({ burn }) => burn !== undefined);
   if (hasBurn && (candidate.tallies === undefined || baseline.tallies === undefined))
@@ -130,7 +131,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     arms: detail ? { baseline: describeArm(baseline, metric), candidate: describeArm(candidate, metric) } : null,
     confidence: confidenceOf(components, limits, tooFew),
     reasons,
-    blocksPromotion: shape !== null || evidence.untestable !== null,
+    blocksPromotion: shape !== null || evidence.untestable !== null || late !== null,
     warnings: [...warnings, ...evidence.warnings],
     flips: detail ? evidence.flips() : null,
     examples: detail && worse ? examplesOf(candidate) : null,

@@ -38,6 +38,8 @@ export const REASONS = {
   conflicting: "one part of the metric is proven worse and another is better by as much",
   not_concurrent: "the arms were measured at times far apart, so that what changed in between changed one of them only",
   stale: "an arm has stopped to report",
+  late_data:
+    "steps that were judged before have changed since, so that data was still arriving and the newest may be incomplete",
   partial: "one arm lacks steps that the other has",
   unpaired: "too many items were met by one version only, so that they cannot be compared with themselves",
   instrument_changed: "the values were not all measured by the same instrument, for example by another judge model",

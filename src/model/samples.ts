@@ -88,6 +88,8 @@ export interface Answer {
   readonly samples: Samples;
   readonly faults: readonly ValueFault[];
   readonly warnings: readonly string[];
+  /** Ends of the steps, ascending, that are not among the samples because a counter was reset in them; absent where there are none. */
+  readonly resets?: Float64Array;
 }
 
 /** Rows, steps or observations: how much there is before units are counted. */

@@ -47,14 +47,20 @@ export function readTime(text: unknown): Cell {
 
 /** Counts what was not a value, by kind, with the first example of each. */
 export interface FaultTally {
-  add(kind: ValueFaultKind, raw: unknown): void;
+  /** @param at  seconds since the epoch, where the fault has a time. */
+  add(kind: ValueFaultKind, raw: unknown, at?: number): void;
   readonly list: readonly ValueFault[];
 }
 
-export function createFaultTally(): FaultTally {
+/** Times of steps are compared with this much slack in seconds. */
+const TOUCH = 1e-3;
+
+/** @param toldUpTo  faults up to this time were counted before, in seconds since the epoch. */
+export function createFaultTally(toldUpTo = -Infinity): FaultTally {
   const faults = new Map<ValueFaultKind, { count: number; example: string }>();
   return {
-    add(kind, raw) {
+    add(kind, raw, at = Infinity) {
+      if (at <= toldUpTo + TOUCH) return;
       const fault = faults.get(kind);
       if (fault !== undefined) fault.count += 1;
       else faults.set(kind, { count: 1, example: toExample(raw) });

@@ -55,14 +55,14 @@ export function toCounts(events: RawAnswer, exposure: RawAnswer, stepSeconds: nu
   for (const fault of events.faults.list) for (let i = 0; i < fault.count; i++) faults.add(fault.kind, fault.example);
 
   const resets = new Set([...bad.resets, ...all.resets]);
-  for (const step of resets) faults.add("counter_reset", new Date(step * 1000).toISOString());
+  for (const step of resets) faults.add("counter_reset", new Date(step * 1000).toISOString(), step);
   const steps: number[] = [];
   const kept: { events: number; exposure: number }[] = [];
   for (const [step, total] of [...all.byStep].sort(([a], [b]) => a - b)) {
     if (resets.has(step)) continue;
     const count = bad.byStep.get(step) ?? 0;
     if (count > total) {
-      faults.add("events_above_exposure", `${count} of ${total} at ${new Date(step * 1000).toISOString()}`);
+      faults.add("events_above_exposure", `${count} of ${total} at ${new Date(step * 1000).toISOString()}`, step);
       continue;
     }
     steps.push(step);
@@ -78,6 +78,7 @@ export function toCounts(events: RawAnswer, exposure: RawAnswer, stepSeconds: nu
     },
     faults: faults.list,
     warnings: [...exposure.warnings, ...events.warnings],
+    ...resetsOf(resets),
   };
 }
 
@@ -109,7 +110,7 @@ export function toHistogram(answer: RawAnswer, stepSeconds: number, source: stri
 
   const cumulative = edges.map((edge) => growthOf(byEdge.get(edge) ?? []));
   const resets = new Set(cumulative.flatMap((growth) => [...growth.resets]));
-  for (const step of resets) faults.add("counter_reset", new Date(step * 1000).toISOString());
+  for (const step of resets) faults.add("counter_reset", new Date(step * 1000).toISOString(), step);
   const total = cumulative.at(-1);
   const steps: number[] = [];
   const rows: number[][] = [];
@@ -123,7 +124,7 @@ export function toHistogram(answer: RawAnswer, stepSeconds: number, source: stri
       return inside;
     });
     if (row.some((count) => count < 0)) {
-      faults.add("negative", `buckets that fall at ${new Date(step * 1000).toISOString()}`);
+      faults.add("negative", `buckets that fall at ${new Date(step * 1000).toISOString()}`, step);
       continue;
     }
     steps.push(step);
@@ -139,7 +140,13 @@ export function toHistogram(answer: RawAnswer, stepSeconds: number, source: stri
     },
     faults: faults.list,
     warnings,
+    ...resetsOf(resets),
   };
+}
+
+/** As an answer tells of them. */
+export function resetsOf(resets: ReadonlySet<number>): Pick<Answer, "resets"> {
+  return resets.size === 0 ? {} : { resets: Float64Array.from(resets).sort() };
 }
 
 function readEdge(le: string | undefined, source: string): number {

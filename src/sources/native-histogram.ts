@@ -2,6 +2,7 @@ import { z } from "zod";
 import { TouchstoneError } from "../errors.ts";
 import type { Answer } from "../model/samples.ts";
 import { createFaultTally, readNumber } from "./cell.ts";
+import { resetsOf } from "./counters.ts";
 
 /** One series of native histograms as a range query returns it: cumulative since the start of its process. */
 export const NativeItem = z.object({
@@ -35,6 +36,7 @@ interface Point {
  *
  * Prometheus makes a histogram coarser when it grows wide; here everything is brought to the coarsest grid that occurs, whose edges are edges of all.
  *
+ * @param toldUpTo  faults up to this time were counted before, in seconds since the epoch.
  * @throws TouchstoneError `source_malformed` when buckets are not on an exponential grid, or lie below zero.
  */
 export function fromNativeHistograms(
@@ -42,13 +44,14 @@ export function fromNativeHistograms(
   stepSeconds: number,
   source: string,
   warnings: readonly string[],
+  toldUpTo = -Infinity,
 ): Answer {
   const series = items.map(({ histograms }) =>
     histograms.map(([at, { buckets = [] }]) => toPoint(at, buckets, source)),
   );
   const schemas = series.flat().flatMap(({ schema }) => (schema === null ? [] : [schema]));
   const schema = coarsest(series, schemas.length === 0 ? 0 : Math.min(...schemas));
-  const faults = createFaultTally();
+  const faults = createFaultTally(toldUpTo);
   const growth = new Map<number, Map<number, number>>();
   const resets = new Set<number>();
   for (const points of series) {
@@ -61,7 +64,7 @@ export function fromNativeHistograms(
   }
   for (const step of resets) {
     growth.delete(step);
-    faults.add("counter_reset", new Date(step * 1000).toISOString());
+    faults.add("counter_reset", new Date(step * 1000).toISOString(), step);
   }
   const steps = [...growth.keys()].sort((a, b) => a - b);
   const exponents = [...new Set(steps.flatMap((step) => [...(growth.get(step)?.keys() ?? [])]))].filter(
@@ -83,6 +86,7 @@ export function fromNativeHistograms(
     },
     faults: faults.list,
     warnings,
+    ...resetsOf(resets),
   };
 }
 

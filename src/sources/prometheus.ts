@@ -115,8 +115,9 @@ async function fetchHistogram(
       request.stepSeconds,
       options.name,
       warnings,
+      request.takenUpTo,
     );
-  return toHistogram(toRangeAnswer(result, warnings, options), request.stepSeconds, options.name);
+  return toHistogram(toRangeAnswer(result, warnings, request, options), request.stepSeconds, options.name);
 }
 
 /** Series as they came, every point a finite number, and what was not. */
@@ -133,7 +134,7 @@ async function queryRange(
   signal: AbortSignal,
 ): Promise<RangeAnswer> {
   const { result, warnings } = await askRange(options, request, template, signal);
-  return toRangeAnswer(result, warnings, options);
+  return toRangeAnswer(result, warnings, request, options);
 }
 
 async function askRange(
@@ -165,9 +166,14 @@ async function askRange(
   return { result, warnings };
 }
 
-function toRangeAnswer(result: unknown, warnings: readonly string[], options: PrometheusOptions): RangeAnswer {
+function toRangeAnswer(
+  result: unknown,
+  warnings: readonly string[],
+  { takenUpTo }: SourceRequest,
+  options: PrometheusOptions,
+): RangeAnswer {
   const items = parseResult(z.array(MatrixItem), result, options);
-  const faults = createFaultTally();
+  const faults = createFaultTally(takenUpTo);
   const series = items.map(({ metric, values }): RawSeries => {
     if (values === undefined)
       throw malformed(options.name, "a series without values; a native histogram is asked for as histogram");
@@ -218,7 +224,7 @@ function toPoints(
       at[length] = point[0];
       values[length] = value;
       length += 1;
-    } else faults.add(value, point[1]);
+    } else faults.add(value, point[1], point[0]);
   }
   return { at: at.slice(0, length), values: values.slice(0, length) };
 }

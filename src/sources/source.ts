@@ -12,6 +12,11 @@ export interface SourceRequest {
   /** Null: everything there is. Only files can answer that. */
   readonly window: Window | null;
   readonly stepSeconds: number;
+  /**
+   * Steps up to this time, in seconds since the epoch, are asked for once more: whether they have changed is what matters, what was wrong with them was told when they
+   * were taken in.
+   */
+  readonly takenUpTo?: number;
 }
 
 /** The port: where samples come from. One adapter per kind of source. */
