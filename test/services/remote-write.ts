@@ -1,7 +1,7 @@
 import protobuf from "protobufjs";
 import { compress } from "snappyjs";
 
-/** The part of Prometheus' remote write protocol (prometheus.WriteRequest) that carries native histograms. */
+/** The part of Prometheus' remote write protocol (prometheus.WriteRequest) that carries samples and native histograms. */
 const PROTO = `
 syntax = "proto3";
 message WriteRequest { repeated TimeSeries timeseries = 1; }
@@ -32,12 +32,17 @@ export interface NativePoint {
 
 export async function remoteWrite(
   url: string,
-  series: readonly { labels: Readonly<Record<string, string>>; points: readonly NativePoint[] }[],
+  series: readonly {
+    labels: Readonly<Record<string, string>>;
+    points?: readonly NativePoint[];
+    samples?: readonly { readonly atSeconds: number; readonly value: number }[];
+  }[],
 ): Promise<void> {
-  const timeseries = series.map(({ labels, points }) => ({
+  const timeseries = series.map(({ labels, points = [], samples = [] }) => ({
     labels: Object.entries(labels)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ name, value })),
+    samples: samples.map(({ atSeconds, value }) => ({ value, timestamp: Math.round(atSeconds * 1000) })),
     histograms: points.map(toHistogram),
   }));
   const bytes = WriteRequest.encode(WriteRequest.create({ timeseries })).finish();

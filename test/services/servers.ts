@@ -97,9 +97,19 @@ export interface PrometheusOptions {
   readonly native?: boolean;
   /** Scraped every second: label `version` → address. */
   readonly targets?: Readonly<Record<string, string>>;
+  /** Another server that it asks for the past, with every query. */
+  readonly remoteRead?: string;
+  /** Of the command line besides. */
+  readonly args?: readonly string[];
 }
 
-export async function startPrometheus({ history, native = false, targets = {} }: PrometheusOptions): Promise<Server> {
+export async function startPrometheus({
+  history,
+  native = false,
+  targets = {},
+  remoteRead,
+  args: more = [],
+}: PrometheusOptions): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), "touchstone-prometheus-"));
   const port = await freePort();
   const data = join(folder, "data");
@@ -114,6 +124,7 @@ export async function startPrometheus({ history, native = false, targets = {} }:
   const config = {
     global: { scrape_interval: "1s", scrape_timeout: "1s" },
     scrape_configs: scrapes.length === 0 ? [] : [{ job_name: "agents", static_configs: scrapes }],
+    ...(remoteRead === undefined ? {} : { remote_read: [{ url: remoteRead, read_recent: true }] }),
   };
   writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config));
   const args = [
@@ -123,6 +134,7 @@ export async function startPrometheus({ history, native = false, targets = {} }:
     `--web.listen-address=127.0.0.1:${port}`,
     "--log.level=error",
     ...(native ? ["--enable-feature=native-histograms", "--web.enable-remote-write-receiver"] : []),
+    ...more,
   ];
   const url = `http://127.0.0.1:${port}`;
   return startServer("prometheus", args, url, folder, () => isOk(`${url}/-/ready`));

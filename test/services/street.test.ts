@@ -187,6 +187,15 @@ describe.skipIf(postgresUrl === null || prometheusUrl === null)("the street on r
         },
       ]);
       expect(await judge("v2", { analysis: document })).toMatchObject({ verdict: "rollback" });
+      // Where the worker is another process, its own metrics tell.
+      if (deployment.processes.length > 1) return;
+      const { text } = await askServer(deployment.url, "GET", "/metrics");
+      expect(text).toMatch(
+        /^touchstone_source_retries_total\{source="prometheus-down",code="source_unavailable"\} [1-9]/m,
+      );
+      expect(text).toMatch(/^touchstone_source_breaker_state\{source="prometheus"\} 0$/m);
+      expect(text).toMatch(/^touchstone_source_queries_in_progress\{source="evals"\} 0$/m);
+      expect(text).toMatch(/^touchstone_source_wait_duration_seconds_count\{source="evals"\} [1-9]/m);
     });
 
     test.skipIf(missing)("twenty runs at once all come to their verdict", async () => {
