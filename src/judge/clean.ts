@@ -4,6 +4,7 @@ import type { ArmState, HistogramState, MetricState, SeriesState, UnitsState } f
 import { isTimeless, sampleSize, type Samples } from "../model/samples.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { accumulate, coarsened, isContinuation, retallied, type Accumulation } from "./accumulate.ts";
+import { onOneGrid } from "./exponential-grid.ts";
 import { formatCount, formatPercent } from "./format.ts";
 import { alignHistograms } from "./histogram-evidence.ts";
 import type { ArmAnswer, Gathered } from "./gathered.ts";
@@ -182,7 +183,10 @@ function cleanArm(
     if (before === null) throw new RangeError("an arm that was never asked cannot be unchanged");
     return { kind: "clean", arm: before, late: null, warnings: [] };
   }
-  const { samples, faults, warnings: sourceWarnings } = arm.answer;
+  const grid = bringToOneGrid(before, arm);
+  const taken = grid?.before ?? before;
+  const answer = grid === null ? arm.answer : { ...arm.answer, samples: grid.added };
+  const { samples, faults, warnings: sourceWarnings } = answer;
   const warnings = sourceWarnings.map((text) => `${name}: ${text}`);
   for (const { kind, count, example } of faults) {
     if (kind === "counter_reset")
@@ -203,15 +207,15 @@ function cleanArm(
   const impossible = impossibleValues(samples, metric) ?? impossibleLabels(samples, metric);
   if (impossible !== null)
     return invalid(`${impossible.count} of ${sampleSize(samples)} rows of the ${name} ${impossible.what}`);
-  if (before !== null && !isContinuation(before, samples)) {
-    return samples.shape === "histogram" && before.shape === "histogram"
+  if (taken !== null && !isContinuation(taken, samples)) {
+    return samples.shape === "histogram" && taken.shape === "histogram"
       ? invalid(`the buckets of the ${name} changed between two looks`, "bucket_mismatch")
-      : invalid(`the ${name} came as ${before.shape} at the looks before and as ${samples.shape} now`);
+      : invalid(`the ${name} came as ${taken.shape} at the looks before and as ${samples.shape} now`);
   }
-  const revision = before === null || arm.revised === undefined ? null : revise(before, arm.revised);
+  const revision = taken === null || arm.revised === undefined ? null : revise(taken, arm.revised);
   if (revision !== null) warnings.push(`${name}: ${revision.text}`);
-  const known = revision === null ? before : retallied(revision.arm, metric, accumulation.cells);
-  const all = accumulate(known, arm.answer, metric, accumulation);
+  const known = revision === null ? taken : retallied(revision.arm, metric, accumulation.cells);
+  const all = accumulate(known, answer, metric, accumulation);
   const total = all.rows + all.invalid;
   if (all.invalid > metric.maxInvalidFraction * total)
     return invalid(`${all.invalid} of ${total} rows of the ${name} are not usable values (${describe(all.faults)})`);
@@ -232,6 +236,15 @@ function cleanArm(
   }
   const late = revision?.isMaterial === true ? `the ${name} was still arriving: ${revision.text}` : null;
   return { kind: "clean", arm: all, late, warnings };
+}
+
+/** Native histograms list other buckets at every look. */
+function bringToOneGrid(
+  before: ArmState | null,
+  { answer: { samples }, revised }: Extract<ArmAnswer, { kind: "answer" }>,
+): ReturnType<typeof onOneGrid> {
+  if (before?.shape !== "histogram" || samples.shape !== "histogram") return null;
+  return samples.at.length > 0 || revised !== undefined ? onOneGrid(before, samples) : null;
 }
 
 /** Counters that stood still. */

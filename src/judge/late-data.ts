@@ -1,5 +1,6 @@
 import type { ArmState } from "../model/look-state.ts";
 import type { Samples } from "../model/samples.ts";
+import { onOneGrid } from "./exponential-grid.ts";
 import { formatNumber } from "./format.ts";
 import { isContinuation } from "./accumulate.ts";
 import { joinSteps, pickSteps, rowOf, stepsWhere, TOUCH, type Steps, type StepsState } from "./steps.ts";
@@ -32,6 +33,10 @@ export function splitAnswer(
   taken: { readonly from: number; readonly to: number },
 ): { readonly fresh: Samples; readonly revised: Steps | null } {
   if (samples.shape === "samples") return { fresh: samples, revised: null };
+  if (before?.shape === "histogram" && samples.shape === "histogram" && !isContinuation(before, samples)) {
+    const grid = onOneGrid(before, samples);
+    if (grid !== null) return splitAnswer(grid.before, grid.added, taken);
+  }
   const fresh = stepsWhere(samples, (at) => at > taken.to + TOUCH);
   if (before === null || !isComparable(before, samples)) return { fresh, revised: null };
   const places = placesOf(before);

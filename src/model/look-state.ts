@@ -132,6 +132,7 @@ export interface HistogramState extends ArmTally {
   readonly at: Float64Array;
   readonly upperEdges: Float64Array;
   readonly counts: Float64Array;
+  readonly schema?: number;
 }
 
 /** The look that a rainbow run continues from: each candidate's own, and the report of those that have been decided. */

@@ -60,6 +60,8 @@ export interface Histogram {
   readonly upperEdges: Float64Array;
   /** Observations per step and bucket, row by row: `counts[step * upperEdges.length + bucket]`. */
   readonly counts: Float64Array;
+  /** Of native histograms: the finite edges are 2^(i · 2^-schema) for neighbouring i, the first bucket holds zeros only, the last nothing. */
+  readonly schema?: number;
 }
 
 export type Samples = SampleRows | Series | Counts | Histogram;

@@ -83,6 +83,7 @@ export function fromNativeHistograms(
       at: Float64Array.from(steps),
       upperEdges: Float64Array.from([...upperEdges, Infinity]),
       counts: Float64Array.from(rows.flatMap((row) => [...row, 0])),
+      schema,
     },
     faults: faults.list,
     warnings,

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } f
 import { createFetchText } from "../../src/http.ts";
 import { createPostgresSource, type PostgresOptions } from "../../src/sources/postgres.ts";
 import { createPrometheusSource } from "../../src/sources/prometheus.ts";
+import type { Judged } from "../../src/judge/judge.ts";
 import { look } from "../../src/look.ts";
+import { toInstant } from "../../src/model/time.ts";
 import { seeded, standardNormal } from "../../src/stats/random.ts";
 import { analysisWith } from "../judge/samples.ts";
 import { ask, ONCE } from "../sources/requests.ts";
@@ -306,6 +308,39 @@ describe.skipIf(nativePrometheusUrl === null)("native histograms in a Prometheus
       samples.counts.subarray(step * buckets, (step + 1) * buckets).reduce((sum, count) => sum + count, 0),
     );
     expect(new Set(perMinute)).toEqual(new Set([200]));
+  });
+
+  test("looks of a run list other buckets each, and together come to what one look over all of it says", async () => {
+    const metric =
+      "- { name: latency, kind: latency, unit: step, margin: 10%, tailMargin: 50%, source: s, query: { histogram: 'turn_seconds{version=\"{{ version }}\"}' } }";
+    const sources = new Map([["s", openPrometheus(nativePrometheusUrl ?? "")]]);
+    const reportOf = async (plan: string, minutes: readonly number[]) => {
+      const run = {
+        id: "r",
+        analysis: analysisWith(metric, plan),
+        analysisDigest: "",
+        baseline: { label: "v1" },
+        candidate: { label: "v3" },
+        window: HOUR.window,
+        args: {},
+        rollout: null,
+      };
+      let judged: Judged | null = null;
+      for (const minute of minutes)
+        judged = await look(sources, run, judged?.state ?? null, toInstant(START + 60 * minute), SIGNAL);
+      return judged?.report.findings[0];
+    };
+    const many = await reportOf(
+      "plan: { mode: scheduled, duration: 30m, every: 5m, step: 60s, settle: 0s, warmup: 0s, minDuration: 30m }",
+      [5, 10, 15, 20, 25, 30],
+    );
+    const one = await reportOf("plan: { mode: once }", [30]);
+    expect(many?.finding, JSON.stringify(many?.reasons)).toBe("safe");
+    expect(many?.warnings).toEqual(one?.warnings);
+    expect(many?.arms).toEqual(one?.arms);
+    expect(many?.components.map(({ effect }) => effect.estimate)).toEqual(
+      one?.components.map(({ effect }) => effect.estimate),
+    );
   });
 
   test("they are judged like any histogram: the slower version rolls back by about its factor, the equal one promotes", async () => {

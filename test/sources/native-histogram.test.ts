@@ -37,6 +37,7 @@ test("exponential buckets are differenced per step on one grid without gaps", ()
     at: Float64Array.of(START + 60, START + 120),
     upperEdges: Float64Array.of(edge(0), edge(1), edge(2), edge(3), edge(4), Infinity),
     counts: Float64Array.of(0, 2, 0, 0, 2, 0, 1, 0, 0, 4, 0, 0),
+    schema: 3,
   });
 });
 
