@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { accumulate, retallied, type Accumulation } from "../../src/judge/accumulate.ts";
 import type { Judged } from "../../src/judge/judge.ts";
+import { revise } from "../../src/judge/late-data.ts";
+import { stepsWhere } from "../../src/judge/steps.ts";
 import type { LimitFinding } from "../../src/model/finding.ts";
 import type { Counts, SampleRows } from "../../src/model/samples.ts";
 import { judgeOnce } from "./once.ts";
@@ -252,3 +255,17 @@ test("rows without times cannot be put in windows, and that is said", () => {
 function fail(): never {
   throw new RangeError("the run ended early");
 }
+
+test("steps that arrive late change the windows as if they had been there", () => {
+  const analysis = analysisWith(metric("", COUNTS), SCHEDULED);
+  const [errors] = analysis.metrics;
+  if (errors === undefined) throw new RangeError("the analysis has no metric");
+  const cells = { from: START_SECONDS, seconds: 60, followUp: 0, edge: null };
+  const whole: Accumulation = { stepSeconds: 60, blocks: null, cells, slice: null, compact: false };
+  const taken = accumulate(null, answer(requests(never)), errors, whole);
+  const late = requests((minute) => (minute === 58 ? 7 : 0));
+  const revised = stepsWhere(late, (at) => at === START_SECONDS + 60 * 59);
+  const known = retallied(revise(taken, revised).arm, errors, cells);
+  expect(known.tallies).toEqual(accumulate(null, answer(late), errors, whole).tallies);
+  expect(known.tallies?.events.reduce((sum, events) => sum + events, 0)).toBe(7);
+});
