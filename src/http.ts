@@ -1,6 +1,5 @@
-import { lookup as dnsLookup, type LookupAddress } from "node:dns";
-import { BlockList, isIP, type LookupFunction } from "node:net";
 import { Agent, fetch, type Dispatcher, type RequestInit } from "undici";
+import { guardedLookup, isForbidden, refuseLiteral } from "./address.ts";
 import { TouchstoneError } from "./errors.ts";
 
 /**
@@ -33,16 +32,15 @@ export type FetchText = (request: HttpRequest, signal: AbortSignal) => Promise<H
 
 export function createFetchText(): FetchText & { close(): Promise<void> } {
   const agent = new Agent({
-    connect: { lookup: guardedLookup, timeout: 5000 },
+    connect: { lookup: guardedLookup(isForbidden), timeout: 5000 },
     connections: 16,
     bodyTimeout: 0,
     headersTimeout: 0,
   });
   const fetchText = async (request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> => {
-    const { hostname, host } = new URL(request.url);
-    const literal = hostname.replace(/^\[|\]$/g, "");
-    // Node never asks `lookup` about a literal address.
-    if (isIP(literal) !== 0 && isForbidden(literal)) throw forbidden(host, literal);
+    const url = new URL(request.url);
+    refuseLiteral(url, isForbidden);
+    const { host } = url;
     const deadline = AbortSignal.timeout(request.timeoutMs);
     const either = AbortSignal.any([signal, deadline]);
     try {
@@ -117,36 +115,6 @@ export function readRetryAfter(header: string | null, now: number): number | nul
   if (/^\d+$/.test(header)) return now + Number(header) * 1000;
   const at = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(header) ? Date.parse(header) : NaN;
   return Number.isNaN(at) ? null : at;
-}
-
-/** Never a place for metrics: link-local (where clouds keep credentials), multicast, unspecified, and well-known metadata addresses. */
-const FORBIDDEN = new BlockList();
-FORBIDDEN.addSubnet("169.254.0.0", 16, "ipv4");
-FORBIDDEN.addSubnet("224.0.0.0", 4, "ipv4");
-FORBIDDEN.addSubnet("0.0.0.0", 8, "ipv4");
-FORBIDDEN.addAddress("100.100.100.200", "ipv4");
-FORBIDDEN.addSubnet("fe80::", 10, "ipv6");
-FORBIDDEN.addSubnet("ff00::", 8, "ipv6");
-FORBIDDEN.addAddress("::", "ipv6");
-FORBIDDEN.addAddress("fd00:ec2::254", "ipv6");
-
-export function isForbidden(address: string): boolean {
-  return FORBIDDEN.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
-}
-
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return callback(error, "", 0);
-    const bad = addresses.find(({ address }) => isForbidden(address));
-    if (bad !== undefined) return callback(forbidden(hostname, bad.address), "", 0);
-    const [first] = addresses;
-    if (options.all === true) return callback(null, addresses);
-    return callback(null, first?.address ?? "", first?.family);
-  });
-};
-
-function forbidden(host: string, address: string): TouchstoneError {
-  return new TouchstoneError("source_refused", `${host} is ${address}, an address that Touchstone never connects to`);
 }
 
 function rootCause(error: unknown): unknown {
