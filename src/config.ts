@@ -5,6 +5,7 @@ import { z } from "zod";
 import { TouchstoneError, type Issue } from "./errors.ts";
 import { toIssues } from "./model/issues.ts";
 import { SourcesDocument, type SourceConfig } from "./model/source.ts";
+import { TargetsDocument, type TargetConfig } from "./model/target.ts";
 
 /**
  * The environment, read once. Nobody else reads it; everybody else is handed the two or three values that they need.
@@ -23,6 +24,7 @@ export interface Config {
   /** Null means the analyses that ship with Touchstone. */
   readonly analysesDir: string | null;
   readonly sources: readonly SourceConfig[];
+  readonly targets: readonly TargetConfig[];
   /** Where `run`, `wait`, `get` and `list` find the server. */
   readonly url: string;
   /** Never logged, never stored, never part of an answer. */
@@ -30,7 +32,7 @@ export interface Config {
     readonly databaseUrl: string | null;
     readonly redisUrl: string | null;
     readonly token: string | null;
-    /** What `env:NAME` in the sources stands for. */
+    /** What `env:NAME` in the sources and targets stands for. */
     readonly environment: Readonly<Record<string, string>>;
   };
 }
@@ -56,6 +58,7 @@ const Environment = z.object({
   TOUCHSTONE_TOKEN: z.string().min(16, "must have at least 16 characters").optional(),
   TOUCHSTONE_DATA_DIR: text.default(".touchstone"),
   TOUCHSTONE_SOURCES: text.optional(),
+  TOUCHSTONE_TARGETS: text.optional(),
   TOUCHSTONE_ANALYSES: text.optional(),
   TOUCHSTONE_CONCURRENCY: z
     .string()
@@ -119,7 +122,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       });
     }
   }
-  const sources = values?.TOUCHSTONE_SOURCES === undefined ? [] : readSources(values.TOUCHSTONE_SOURCES, env, issues);
+  const sources = values?.TOUCHSTONE_SOURCES === undefined ? [] : readSources(values.TOUCHSTONE_SOURCES, issues);
+  const targets = values?.TOUCHSTONE_TARGETS === undefined ? [] : readTargets(values.TOUCHSTONE_TARGETS, issues);
+  const secretsOf = { TOUCHSTONE_SOURCES: sourceSecrets(sources), TOUCHSTONE_TARGETS: targetSecrets(targets) };
+  for (const [variable, names] of Object.entries(secretsOf)) {
+    for (const name of names) {
+      if (env[name] === undefined || env[name] === "")
+        issues.push({ pointer: `${variable}: ${given[variable]}`, detail: `refers to env:${name}, which is not set` });
+    }
+  }
   if (values === undefined || issues.length > 0) {
     throw new TouchstoneError(
       "invalid_config",
@@ -136,65 +147,86 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: values.DATABASE_URL === undefined ? resolve(values.TOUCHSTONE_DATA_DIR) : null,
     analysesDir: values.TOUCHSTONE_ANALYSES === undefined ? null : resolve(values.TOUCHSTONE_ANALYSES),
     sources,
+    targets,
     url: values.TOUCHSTONE_URL,
     secrets: {
       databaseUrl: values.DATABASE_URL ?? null,
       redisUrl: values.REDIS_URL ?? null,
       token: values.TOUCHSTONE_TOKEN ?? null,
       environment: Object.fromEntries(
-        secretNames(sources).flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+        Object.values(secretsOf)
+          .flat()
+          .flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
       ),
     },
   };
 }
 
-function readSources(path: string, env: Readonly<Record<string, string | undefined>>, issues: Issue[]): SourceConfig[] {
+function readSources(path: string, issues: Issue[]): SourceConfig[] {
+  // A relative folder is relative to the file that names it.
+  return (readDocument("TOUCHSTONE_SOURCES", path, SourcesDocument, issues)?.sources ?? []).map((source) =>
+    source.type === "file" ? { ...source, root: resolve(path, "..", source.root) } : source,
+  );
+}
+
+function readTargets(path: string, issues: Issue[]): TargetConfig[] {
+  return readDocument("TOUCHSTONE_TARGETS", path, TargetsDocument, issues)?.targets ?? [];
+}
+
+/** The YAML file that a variable names; null, and the faults in `issues`, when it cannot be used. */
+function readDocument<T>(variable: string, path: string, schema: z.ZodType<T>, issues: Issue[]): T | null {
   const content = readText(path);
   if (content instanceof Error) {
-    issues.push({ pointer: "TOUCHSTONE_SOURCES", detail: content.message });
-    return [];
+    issues.push({ pointer: variable, detail: content.message });
+    return null;
   }
   let document: unknown;
   try {
     document = parseYaml(content, { maxAliasCount: 0 });
   } catch (error) {
     issues.push({
-      pointer: "TOUCHSTONE_SOURCES",
+      pointer: variable,
       detail: `${path} is not YAML: ${error instanceof Error ? error.message : String(error)}`,
     });
-    return [];
+    return null;
   }
-  const parsed = SourcesDocument.safeParse(document);
-  if (!parsed.success) {
-    issues.push(
-      ...toIssues(parsed.error).map(({ pointer, detail }) => ({
-        pointer: `TOUCHSTONE_SOURCES: ${path}${pointer}`,
-        detail,
-      })),
-    );
-    return [];
-  }
-  for (const name of secretNames(parsed.data.sources)) {
-    if (env[name] === undefined || env[name] === "")
-      issues.push({ pointer: `TOUCHSTONE_SOURCES: ${path}`, detail: `refers to env:${name}, which is not set` });
-  }
-  // A relative folder is relative to the file that names it.
-  return parsed.data.sources.map((source) =>
-    source.type === "file" ? { ...source, root: resolve(path, "..", source.root) } : source,
+  const parsed = schema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  issues.push(
+    ...toIssues(parsed.error).map(({ pointer, detail }) => ({ pointer: `${variable}: ${path}${pointer}`, detail })),
+  );
+  return null;
+}
+
+function sourceSecrets(sources: readonly SourceConfig[]): string[] {
+  return environmentNames(
+    sources.flatMap((source) => {
+      switch (source.type) {
+        case "prometheus":
+          return [source.bearerToken, source.basicAuth?.password];
+        case "postgres":
+          return [source.url];
+        case "file":
+          return [];
+      }
+    }),
   );
 }
 
-function secretNames(sources: readonly SourceConfig[]): string[] {
-  const refs = sources.flatMap((source) => {
-    switch (source.type) {
-      case "prometheus":
-        return [source.bearerToken, source.basicAuth?.password];
-      case "postgres":
-        return [source.url];
-      case "file":
-        return [];
-    }
-  });
+function targetSecrets(targets: readonly TargetConfig[]): string[] {
+  return environmentNames(
+    targets.flatMap((target) => {
+      switch (target.type) {
+        case "webhook":
+          return [...target.secrets, ...Object.values(target.headers ?? {})];
+        case "slack":
+          return [target.url];
+      }
+    }),
+  );
+}
+
+function environmentNames(refs: readonly (string | undefined)[]): string[] {
   return refs.flatMap((ref) => (ref?.startsWith("env:") ? [ref.slice(4)] : []));
 }
 

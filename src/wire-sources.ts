@@ -159,13 +159,14 @@ export interface ArmPath {
   readonly path: string;
 }
 
-async function readSecret(ref: string, environment: Readonly<Record<string, string>>): Promise<string> {
+/** What a reference stands for. @throws TouchstoneError `invalid_config` or `source_unavailable`, neither with the secret. */
+export async function readSecret(ref: string, environment: Readonly<Record<string, string>>): Promise<string> {
   const [kind, ...rest] = ref.split(":");
   const name = rest.join(":");
   if (kind === "env") {
     const value = environment[name];
     if (value === undefined)
-      throw new TouchstoneError("invalid_config", `the environment has no ${name}, to which a source refers`);
+      throw new TouchstoneError("invalid_config", `the environment has no ${name}, to which the configuration refers`);
     return value;
   }
   try {

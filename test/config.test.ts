@@ -31,6 +31,7 @@ test("nothing set means embedded, on loopback, without a token", () => {
     maxWaiting: 50_000,
     dataDir: expect.stringMatching(/\.touchstone$/),
     sources: [],
+    targets: [],
     secrets: { databaseUrl: null, redisUrl: null, token: null },
   });
 });
@@ -123,6 +124,53 @@ test.each([
   ["sources: [", /is not YAML/],
 ])("%j is refused", async (content, fault) => {
   expect(faultsOf({ TOUCHSTONE_SOURCES: await file(content) })[0]).toMatch(fault);
+});
+
+test("targets are read with their secrets by reference", async () => {
+  const path = await file(
+    `targets:
+- { name: pager, type: webhook, url: https://pager.example.com/hook, secrets: [env:NEW, env:OLD], headers: { authorization: env:AUTH }, events: [run.done, run.failed], verdicts: [rollback] }
+- { name: chat, type: slack, url: env:SLACK, always: true, timeout: 5s }
+`,
+  );
+  const config = readConfig({ TOUCHSTONE_TARGETS: path, NEW: "n", OLD: "o", AUTH: "a", SLACK: "s", OTHER: "x" });
+  expect(config.targets.map(({ name, type }) => [name, type])).toEqual([
+    ["pager", "webhook"],
+    ["chat", "slack"],
+  ]);
+  expect(config.secrets.environment).toEqual({ NEW: "n", OLD: "o", AUTH: "a", SLACK: "s" });
+});
+
+const HOOK = "name: p, type: webhook, secrets: [file:/s]";
+
+test.each([
+  ["{ name: p, type: email, url: https://x }", /\/targets\/0\/type must be webhook or slack/],
+  ["{ name: p, type: webhook, url: https://x }", /\/targets\/0\/secrets is missing/],
+  ["{ name: p, type: webhook, url: https://x, secrets: [] }", /\/targets\/0\/secrets /],
+  ["{ name: p, type: webhook, url: https://x, secrets: [whsec_AAAA] }", /\/targets\/0\/secrets\/0 must be env:NAME/],
+  [`{ ${HOOK}, url: gopher://x }`, /\/targets\/0\/url must be an http or https URL/],
+  [`{ ${HOOK}, url: "https://u:p@x" }`, /\/targets\/0\/url holds a user or password/],
+  [`{ ${HOOK}, url: https://x, colour: red }`, /\/targets\/0\/colour is not a key/],
+  [`{ ${HOOK}, url: https://x, timeout: 31s }`, /\/targets\/0\/timeout must be more than 0s and at most 30s/],
+  [`{ ${HOOK}, url: https://x, timeout: 0s }`, /\/targets\/0\/timeout must be more than 0s/],
+  [`{ ${HOOK}, url: https://x, events: [run.started] }`, /\/targets\/0\/events\/0 /],
+  [
+    `{ ${HOOK}, url: https://x, events: [run.failed], verdicts: [pause] }`,
+    /\/targets\/0\/verdicts chooses among run.done/,
+  ],
+  [
+    `{ ${HOOK}, url: https://x, headers: { Webhook-Id: env:X } }`,
+    /\/targets\/0\/headers\/Webhook-Id is a header that Touchstone sets itself/,
+  ],
+  [`{ ${HOOK}, url: https://x, headers: { x-a: plain } }`, /\/targets\/0\/headers\/x-a must be env:NAME/],
+  ["{ name: p, type: slack, url: https://hooks.slack.com/x }", /\/targets\/0\/url must be env:NAME/],
+  ["{ name: p, type: slack, url: env:ABSENT }", /^TOUCHSTONE_TARGETS: \S+ refers to env:ABSENT, which is not set/],
+  [
+    `{ ${HOOK}, url: https://x }\n- { name: p, type: slack, url: file:/s }`,
+    /\/targets\/1\/name another target is named p/,
+  ],
+])("the target %j is refused", async (target, fault) => {
+  expect(faultsOf({ TOUCHSTONE_TARGETS: await file(`targets:\n- ${target}\n`) })[0]).toMatch(fault);
 });
 
 test(".env.example lists every variable", async () => {

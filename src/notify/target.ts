@@ -2,17 +2,21 @@ import type { RunEvent } from "../model/event.ts";
 
 /** The port: where the end of a run is told. One adapter per kind of receiver; operators define and name them. */
 export interface NotificationTarget {
+  /** What it is for people: webhook, slack. */
+  readonly type: string;
   /** Told of every run, whether the run names it or not. */
   readonly always: boolean;
   wants(event: RunEvent): boolean;
-  /**
-   * Resolves when the receiver has taken the event.
-   *
-   * @param body  the event as it is stored: the same bytes at every attempt.
-   * @throws NotDelivered
-   */
-  send(event: RunEvent, body: string, signal: AbortSignal): Promise<void>;
+  readonly send: Send;
 }
+
+/**
+ * What each kind of receiver has of its own. Resolves when the receiver has taken the event.
+ *
+ * @param body  the event as it is stored: the same bytes at every attempt.
+ * @throws NotDelivered, or the reason of `signal`.
+ */
+export type Send = (event: RunEvent, body: string, signal: AbortSignal) => Promise<void>;
 
 /** The defined targets by name. */
 export type Targets = ReadonlyMap<string, NotificationTarget>;
