@@ -1,5 +1,12 @@
 import { Agent, request } from "undici";
-import { guardedLookup, isForbidden, isNotPublic, refuseLiteral, type RefusesAddress, type Resolve } from "./address.ts";
+import {
+  guardedLookup,
+  isForbidden,
+  isNotPublic,
+  refuseLiteral,
+  type RefusesAddress,
+  type Resolve,
+} from "./address.ts";
 
 /**
  * A POST to a receiver of notifications: one total time budget, no redirects, nothing read of the answer but its status.

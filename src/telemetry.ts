@@ -22,6 +22,10 @@ export interface Telemetry {
   readonly looksInProgress: Gauge;
   readonly scheduleSlots: Counter<"outcome">;
   readonly scheduleLagSeconds: Gauge;
+  readonly deliveries: Counter<"target" | "outcome">;
+  readonly targetOpen: Gauge<"target">;
+  readonly outboxWaiting: Gauge;
+  readonly outboxLagSeconds: Gauge;
 }
 
 export function createTelemetry(): Telemetry {
@@ -136,6 +140,28 @@ export function createTelemetry(): Telemetry {
     scheduleLagSeconds: new Gauge({
       name: "touchstone_schedule_lag_seconds",
       help: "How long the longest due slot of a schedule has waited for a worker; 0 when none is due.",
+      registers,
+    }),
+    deliveries: new Counter({
+      name: "touchstone_deliveries_total",
+      help: "Attempts of this process to tell a notification target, by what came of them.",
+      labelNames: ["target", "outcome"],
+      registers,
+    }),
+    targetOpen: new Gauge({
+      name: "touchstone_target_breaker_open",
+      help: "1 while this process spares a notification target that fails time after time.",
+      labelNames: ["target"],
+      registers,
+    }),
+    outboxWaiting: new Gauge({
+      name: "touchstone_outbox_waiting",
+      help: "Events that a notification target has still to be told; of all processes.",
+      registers,
+    }),
+    outboxLagSeconds: new Gauge({
+      name: "touchstone_outbox_lag_seconds",
+      help: "Age of the oldest of them.",
       registers,
     }),
   };

@@ -18,10 +18,12 @@ import { createLogger, type Logger } from "./log.ts";
 import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
 import type { Targets } from "./notify/target.ts";
+import { createPost } from "./post.ts";
 import { takeDueSlots } from "./schedule.ts";
 import type { Admit } from "./sources/admission.ts";
 import type { Sources } from "./sources/source.ts";
 import type { ObserveLimits } from "./sources/source-limits.ts";
+import { announceEvents } from "./store/announce-events.ts";
 import { checkSchema, migrate } from "./store/migrations.ts";
 import { createPgliteSql } from "./store/pglite.ts";
 import { createPostgresSql } from "./store/postgres.ts";
@@ -30,6 +32,8 @@ import { createSqlStore } from "./store/sql-store.ts";
 import type { StoredAnalysis } from "./store/store.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts";
+import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-targets.ts";
+import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { startWorker } from "./worker/worker.ts";
 
@@ -57,8 +61,13 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LEASE_SECONDS = 6;
 const SWEEP_MS = 1_000;
 const LOOK_TIMEOUT_MS = 5 * 60_000;
+/** Above the longest timeout that a target can have. */
+const DELIVERY_LEASE_SECONDS = 40;
+const DELIVERIES_AT_ONCE = 4;
+const DELIVERY_MAX_AGE_SECONDS = 3 * 86_400;
 /** With the bell's deadline below the 20 s after which platforms kill. */
 const STOP_GRACE_MS = 10_000;
+const DELIVERY_GRACE_MS = 2_000;
 
 /** Puts everything together and starts it. The only place that knows which adapter stands behind which port. */
 export async function startTouchstone(config: Config, role: Role, overrides: WireOverrides = {}): Promise<Touchstone> {
@@ -90,14 +99,19 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<Touchstone> {
   const spec: SourcesSpec = { configs: config.sources, environment: config.secrets.environment };
-  const targets = overrides.targets ?? new Map();
+  const targetsSpec: TargetsSpec = { configs: config.targets, environment: config.secrets.environment };
+  const post = createPost();
+  ends.push(() => post.close());
+  const targets = overrides.targets ?? wireTargets(targetsSpec, post);
   const telemetry = createTelemetry();
   const admit = wireAdmission(config.sources, observeLimits(telemetry));
   const sources = overrides.sources ?? wireSources(spec, admit);
   const openapi = await readFile(join(ROOT, "openapi.yaml"), "utf8");
 
   const sql = await openRecord(config, log);
-  const store = createSqlStore(sql);
+  // A process without a deliverer has nobody to wake.
+  let deliverer: RunningDeliverer | null = null;
+  const store = announceEvents(createSqlStore(sql), () => deliverer?.wake());
   ends.push(() => store.close());
   await store.replaceFileAnalyses(PROJECT, await readAnalyses(config.analysesDir ?? join(ROOT, "analyses")));
 
@@ -106,12 +120,22 @@ async function start(
 
   // The doors close side by side: a slow caller does not take the time in which looks may end.
   const doors: (() => Promise<void>)[] = [];
-  ends.push(async () => {
-    await Promise.all(doors.map((close) => close()));
-  });
   const backlog = createBacklog(store, config.maxWaiting);
   const newId = () => `run_${randomBytes(16).toString("hex")}`;
   if (role !== "api") {
+    await checkTargetSecrets(targetsSpec);
+    const deliveries = startDeliverer(
+      { store, targets, telemetry, log, random: Math.random, now: () => performance.now() },
+      {
+        leaseSeconds: DELIVERY_LEASE_SECONDS,
+        sweepMs: SWEEP_MS,
+        concurrency: DELIVERIES_AT_ONCE,
+        maxAgeSeconds: DELIVERY_MAX_AGE_SECONDS,
+      },
+    );
+    deliverer = deliveries;
+    // Begun before the worker and so ended after it: what the last looks decided is told as well.
+    ends.push(() => deliveries.stop(DELIVERY_GRACE_MS));
     const looks = wireLooks(spec, config.concurrency, overrides, telemetry, admit);
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
@@ -136,6 +160,9 @@ async function start(
       await looks.close();
     });
   }
+  ends.push(async () => {
+    await Promise.all(doors.map((close) => close()));
+  });
   if (role === "worker") return { url: null, log, stop };
 
   const watcher = createRunWatcher(store, log);

@@ -68,6 +68,16 @@ export const createOutbox = (sql: Sql): Outbox => ({
     return rows.length === 1;
   },
 
+  async giveUpOldDeliveries(targets, olderThanSeconds) {
+    const rows = await sql.query<{ target: string }>(
+      `update touchstone.outbox set given_up_at = now(), lease_until = null, last_error = coalesce(last_error, 'its target was not answering')
+       where ${OPEN} and target = any($1) and created_at <= now() - make_interval(secs => $2) and (lease_until is null or lease_until <= now())
+       returning target`,
+      [targets, olderThanSeconds],
+    );
+    return rows.map(({ target }) => target);
+  },
+
   async outboxLag() {
     const [row] = await sql.query<{ waiting: number; oldest: number }>(
       `select count(*)::int as waiting, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest from touchstone.outbox where ${OPEN}`,

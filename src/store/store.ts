@@ -92,6 +92,8 @@ export interface Outbox {
   claimDeliveries(leaseSeconds: number, limit: number, except: readonly string[]): Promise<Delivery[]>;
   /** @returns false when the lease lapsed and another attempt has it. */
   settleDelivery(delivery: Delivery, outcome: DeliveryOutcome): Promise<boolean>;
+  /** Gives up what has waited for these targets too long and is in no attempt. @returns the target of each. */
+  giveUpOldDeliveries(targets: readonly string[], olderThanSeconds: number): Promise<string[]>;
   /** What waits, and for how long the oldest of it. */
   outboxLag(): Promise<{ readonly waiting: number; readonly oldestSeconds: number }>;
   /** Every delivery of the events of one run. */

@@ -404,6 +404,25 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       expect(await store.outboxLag()).toEqual({ waiting: 0, oldestSeconds: 0 });
     });
 
+    test("what waited too long for given targets is given up, but for what is being attempted", async () => {
+      const { run } = await start({ notify: ["pager", "chat", "log"] });
+      await decide(await claim("a"), '{"reasons":[]}');
+      const age = "update touchstone.outbox set created_at = now() - interval '1 hour'";
+      expect(await store.giveUpOldDeliveries(["pager", "chat", "log"], 60)).toEqual([]);
+      await sql.query(age);
+      const [leased] = await store.claimDeliveries(30, 1, ["pager", "chat"]);
+      expect(leased?.target).toBe("log");
+      expect(await store.giveUpOldDeliveries(["pager", "log"], 7200)).toEqual([]);
+      expect(await store.giveUpOldDeliveries(["pager", "log"], 3600)).toEqual(["pager"]);
+      expect(await store.giveUpOldDeliveries(["pager", "log"], 3600)).toEqual([]);
+      const views = await store.listDeliveries("default", run.run.id);
+      expect(views.map(({ target, givenUpAt, lastError }) => [target, givenUpAt !== null, lastError])).toEqual([
+        ["chat", false, null],
+        ["log", false, null],
+        ["pager", true, "its target was not answering"],
+      ]);
+    });
+
     const override = (expectedVersion: number, verdict: Verdict = "promote", key: Idempotency | null = null) => ({
       verdict,
       reason: "the cost was agreed with the customer",
