@@ -13,6 +13,7 @@ import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createRunPage } from "./run-page.ts";
 import { createRunRoutes, type RunRoutesDependencies } from "./runs.ts";
 import { createScheduleRoutes } from "./schedules.ts";
+import { createTargetRoutes } from "./targets.ts";
 
 export interface AppDependencies extends RunRoutesDependencies {
   readonly telemetry: Telemetry;
@@ -27,7 +28,7 @@ export interface AppDependencies extends RunRoutesDependencies {
 
 /** The HTTP door. */
 export function createApp(dependencies: AppDependencies): Express {
-  const { store, sources, doorbell, telemetry, log, token, openapi, isStopping, newRequestId } = dependencies;
+  const { store, sources, targets, doorbell, telemetry, log, token, openapi, isStopping, newRequestId } = dependencies;
   const app = express();
   app.disable("x-powered-by");
   app.set("etag", false);
@@ -78,8 +79,9 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use("/v1", createAnalysisRoutes({ store, sources }));
   app.use("/v1", createAuditRoutes({ store }));
   app.use("/v1", createScheduleRoutes(dependencies));
+  app.use("/v1", createTargetRoutes({ targets }));
   app.get("/metrics", async (_request, response) => {
-    telemetry.scheduleLagSeconds.set(await readScheduleLag(store, log));
+    await measureRecord(store, telemetry, log);
     response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
   });
   app.get("/openapi.yaml", (_request, response) => {
@@ -91,12 +93,19 @@ export function createApp(dependencies: AppDependencies): Express {
   return app;
 }
 
-/** Asked of the record, since workers that are all gone tell nothing. NaN while the record is away: the other metrics are wanted most then. */
-async function readScheduleLag(store: Store, log: Logger): Promise<number> {
+/**
+ * What is of all processes is asked of the record when somebody wants to know: workers that are all gone tell nothing. NaN while the record is away, since the other
+ * metrics are wanted most then.
+ */
+async function measureRecord(store: Store, telemetry: Telemetry, log: Logger): Promise<void> {
+  const { scheduleLagSeconds, outboxWaiting, outboxLagSeconds } = telemetry;
   try {
-    return await store.slotLagSeconds();
+    const [lag, { waiting, oldestSeconds }] = await Promise.all([store.slotLagSeconds(), store.outboxLag()]);
+    scheduleLagSeconds.set(lag);
+    outboxWaiting.set(waiting);
+    outboxLagSeconds.set(oldestSeconds);
   } catch (error) {
-    log.warn({ err: error }, "the lag of the schedules could not be read");
-    return Number.NaN;
+    log.warn({ err: error }, "the record could not be measured");
+    for (const gauge of [scheduleLagSeconds, outboxWaiting, outboxLagSeconds]) gauge.set(Number.NaN);
   }
 }

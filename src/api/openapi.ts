@@ -4,6 +4,7 @@ import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
+import { TargetView } from "../model/target.ts";
 import { LookView, OverrideRequest, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
 import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
@@ -139,6 +140,12 @@ export function toOpenApi(): string {
           },
         ),
       },
+      "/v1/targets": {
+        get: operation("listTargets", "service", "List the notification targets that a run may name in notify.", {
+          responses: { "200": list("All targets.", "TargetView") },
+          errors: [401],
+        }),
+      },
       "/v1/analyses": {
         get: operation("listAnalyses", "analyses", "List analyses by name.", {
           parameters: queryParameters(PageQuery),
@@ -246,6 +253,29 @@ export function toOpenApi(): string {
         }),
       },
     },
+    webhooks: {
+      runEvent: {
+        post: {
+          operationId: "runEvent",
+          summary:
+            "What a webhook target gets: signed as Standard Webhooks has it, at least once, always with the same id and bytes.",
+          parameters: [
+            webhookHeader("webhook-id", "The id of the event; a repeated delivery has the same."),
+            webhookHeader("webhook-timestamp", "Of this attempt, seconds since the epoch."),
+            webhookHeader(
+              "webhook-signature",
+              "For each secret v1, and the HMAC-SHA256 of id.timestamp.body in base64.",
+            ),
+          ],
+          requestBody: { required: true, content: { "application/json": { schema: ref("RunEvent") } } },
+          responses: {
+            "2XX": { description: "Taken." },
+            "410": { description: "Gone: this event is not sent again." },
+            default: { description: "Sent again later; with 429 and 503, after Retry-After." },
+          },
+        },
+      },
+    },
     components: {
       schemas: { ...componentSchemas(), Problem: PROBLEM },
       securitySchemes: { bearer: { type: "http", scheme: "bearer" }, basic: { type: "http", scheme: "basic" } },
@@ -295,6 +325,10 @@ function operation(
         }),
     responses: { ...responses, ...problems },
   };
+}
+
+function webhookHeader(name: string, description: string): object {
+  return { name, in: "header", required: true, description, schema: { type: "string" } };
 }
 
 const PROBLEM = {
@@ -381,6 +415,7 @@ function componentSchemas(): Record<string, object> {
     Report,
     Delivery: DeliveryView,
     RunEvent,
+    TargetView,
     AuditPage,
     AnalysisView,
     AnalysisListItem,
@@ -403,7 +438,7 @@ function componentSchemas(): Record<string, object> {
       } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "throw" });
       const name = z.globalRegistry.get(schema)?.id ?? "";
       for (const [id, definition] of Object.entries($defs)) schemas[id] ??= relinked(definition);
-      // A schema that refers to others by name may come as a reference to itself.
+      // A schema with an id may be only a reference to its own definition.
       schemas[name] = relinked($defs[name] ?? own);
     }
   }

@@ -146,6 +146,11 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     .addOption(new Option("--end <instant>", "end of the window").argParser(instant))
     .addOption(argument())
     .addOption(new Option("--rollout <namespace/name@revision>", "what is rolled out").argParser(rollout))
+    .addOption(
+      new Option("--notify <target>", "a notification target to tell of the end; may be repeated")
+        .argParser((name: string, before: string[]) => [...before, name])
+        .default([], "none"),
+    )
     .option("--idempotency-key <key>", "makes a repeated command the same run")
     .option("--no-wait", "print the id and exit 0 as soon as the run is stored, whatever it will come to")
     .addOption(timeout())
@@ -391,6 +396,7 @@ interface RunOptions {
   readonly end?: Instant;
   readonly arg: Record<string, string>;
   readonly rollout?: Rollout;
+  readonly notify: string[];
   readonly idempotencyKey?: string;
   readonly wait: boolean;
   readonly timeout: Duration;
@@ -406,6 +412,7 @@ async function toRequest({
   end,
   arg,
   rollout: place,
+  notify,
 }: RunOptions): Promise<StartRunRequest> {
   if ((file === undefined) === (analysis === undefined))
     throw new TouchstoneError("invalid_request", "give one of --file and --analysis");
@@ -419,6 +426,7 @@ async function toRequest({
     ...(window === undefined ? {} : { window }),
     ...(Object.keys(arg).length === 0 ? {} : { args: arg }),
     ...(place === undefined ? {} : { rollout: place }),
+    ...(notify.length === 0 ? {} : { notify }),
   };
 }
 

@@ -5,6 +5,7 @@ import { toEditorSchema, toOpenApi } from "../../src/api/openapi.ts";
 import { AnalysisDocument } from "../../src/model/analysis.ts";
 import { ENGINE } from "../../src/model/engine.ts";
 import { SourcesDocument } from "../../src/model/source.ts";
+import { TargetsDocument } from "../../src/model/target.ts";
 import { ERRORS } from "../../src/errors.ts";
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -13,6 +14,7 @@ test("openapi.yaml and the editor schemas are what the code says; npm run openap
   expect(await read("openapi.yaml")).toBe(toOpenApi());
   expect(await read("docs/schema/analysis.json")).toBe(toEditorSchema(AnalysisDocument));
   expect(await read("docs/schema/sources.json")).toBe(toEditorSchema(SourcesDocument));
+  expect(await read("docs/schema/targets.json")).toBe(toEditorSchema(TargetsDocument));
 });
 
 test("every reference of the contract leads somewhere, and every problem code is listed", async () => {
@@ -23,6 +25,8 @@ test("every reference of the contract leads somewhere, and every problem code is
     expect(ref).toMatch(/^#\/components\/schemas\//);
     expect(Object.keys(document.components.schemas)).toContain(ref.split("/").at(-1));
   }
+  for (const [name, schema] of Object.entries(document.components.schemas))
+    expect(schema, name).not.toEqual({ $ref: `#/components/schemas/${name}` });
   expect(document.components.schemas.Problem.properties.code.enum).toEqual(Object.keys(ERRORS));
 });
 

@@ -291,6 +291,16 @@ describe("against a server", () => {
     expect(queued).toMatchObject({ code: 0, out: expect.stringMatching(/^run_[0-9a-f]{32} queued\n$/) });
   });
 
+  test("run names the targets to tell, and a name that nobody has configured is refused", async () => {
+    const told = await run(
+      ["run", "--analysis", "batch-eval", "--baseline", "v1", "--candidate", "v3", "--notify", "a", "--notify", "b"],
+      env,
+    );
+    expect(told.code).toBe(64);
+    expect(told.err).toMatch(/notify\[0\] no notification target named a is configured/);
+    expect(told.err).toMatch(/notify\[1\] no notification target named b is configured/);
+  });
+
   test("waiting too long exits 75, a cancelled run exits 2", async () => {
     const later = ["--start", new Date().toISOString(), "--end", new Date(Date.now() + 3_600_000).toISOString()];
     const waited = await run(
