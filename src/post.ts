@@ -68,7 +68,7 @@ export function createPost(resolve?: Resolve): Post & { close(): Promise<void> }
       signal.throwIfAborted();
       if (deadline.aborted)
         return { kind: "failed", reason: `${url.host} had not answered after ${what.timeoutMs / 1000} s` };
-      return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+      return { kind: "failed", reason: reasonOf(error) };
     }
   };
   return Object.assign(post, {
@@ -76,4 +76,10 @@ export function createPost(resolve?: Resolve): Post & { close(): Promise<void> }
       await Promise.all([anywhere.agent.destroy(), publicOnly.agent.destroy()]);
     },
   });
+}
+
+/** A name with several addresses fails with one error for each, and no words of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -210,6 +210,19 @@ test("a status stands however long or broken the rest of the answer is", async (
   expect(await post(slow.url, { timeoutMs: 200 })).toMatchObject({ kind: "answered", status: 200 });
 });
 
+test("a name of which no address answers fails with the reason of each", async () => {
+  const post = posting((_name, _options, callback) =>
+    callback(null, [
+      { address: "127.0.0.1", family: 4 },
+      { address: "127.0.0.2", family: 4 },
+    ]),
+  );
+  expect(await post("http://nobody.example:1/")).toEqual({
+    kind: "failed",
+    reason: expect.stringMatching(/ECONNREFUSED 127\.0\.0\.1:1; .*ECONNREFUSED 127\.0\.0\.2:1/),
+  });
+});
+
 test("nobody there is a failure with its reason, and an aborted signal ends the attempt with its own", async () => {
   const post = posting();
   expect(await post("http://127.0.0.1:1/")).toEqual({ kind: "failed", reason: expect.stringMatching(/ECONNREFUSED/) });

@@ -14,8 +14,8 @@ export function backoffSeconds(attempts: number, random: () => number): number {
   return full * (1 - random() / 2);
 }
 
-/** What the receiver asked for counts in place of ours, up to an hour: it may be wrong, too. */
+/** What the receiver asked for counts in place of ours, between a second and an hour: it may be wrong, too. */
 export function waitSeconds(attempts: number, retryAfterSeconds: number | null, random: () => number): number {
   if (retryAfterSeconds === null) return backoffSeconds(attempts, random);
-  return Math.min(retryAfterSeconds, LONGEST_SECONDS);
+  return Math.min(Math.max(retryAfterSeconds, 1), LONGEST_SECONDS);
 }
