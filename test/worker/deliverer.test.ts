@@ -46,6 +46,7 @@ async function tell(...notify: string[]): Promise<string> {
     requestDigest: "d",
     idempotency: null,
     actor: "a test",
+    admit: () => undefined,
     build: (now) => ({ run: runOf({ id: `run_${(ids += 1)}`, notify }), dueAt: now }),
   });
   await store.cancelRun("default", run.run.id, "not wanted", "a test");
@@ -360,6 +361,7 @@ test("whatever ends a run here wakes the deliverer, long before its next sweep",
       requestDigest: revision ?? "d",
       idempotency: null,
       actor: "a test",
+      admit: () => undefined,
       build: (now) => ({ run: runOf({ id: `run_${(ids += 1)}`, notify: ["pager"], rollout }), dueAt: now }),
     });
     return run.run.id;
