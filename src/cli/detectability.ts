@@ -118,6 +118,7 @@ function burnNotes({ limits }: Metric, { budgets, plan }: Analysis, { fractions,
     bar: null,
     information: 1,
     distance: () => null,
+    exact: null,
     sliding: true,
   });
   if (level === null) return [];
@@ -321,6 +322,7 @@ function boundariesOf(
       bar: null,
       information: fraction,
       distance: () => distance,
+      exact: null,
     });
     ({ states } = book);
     return { information: fraction, boundary: level === null || level <= 0 ? Infinity : normalQuantileUpper(level) };

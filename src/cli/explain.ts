@@ -51,6 +51,9 @@ export async function explain(
 const BETWEEN =
   "The rollback budget binds where the true change is none, the promote budget where it is the margin. Between none and the margin no budget binds: a candidate that is worse by less than the margin may be promoted, rolled back or paused. The chances below say how often.";
 
+const WITHOUT_END =
+  "e-values against 1 / budget, valid at every look without an end: exact for errors of units and counts and for the mean of scores, of a normal mixture and asymptotic for the rest";
+
 const SPENDING: Readonly<Record<Analysis["plan"]["mode"], Explanation["spending"]>> = {
   once: { rollback: "all at the one look", promote: "all at the one look" },
   scheduled: {
@@ -58,8 +61,8 @@ const SPENDING: Readonly<Record<Analysis["plan"]["mode"], Explanation["spending"
     promote: "alpha spending over the calendar in O'Brien and Fleming's shape: late",
   },
   continuous: {
-    rollback: "normal-mixture e-value against 1 / budget, valid at every look without an end",
-    promote: "normal-mixture e-value against 1 / budget, valid at every look without an end",
+    rollback: WITHOUT_END,
+    promote: WITHOUT_END,
   },
 };
 

@@ -7,7 +7,7 @@ import { addMarks, NO_MARKS, shortHashOf } from "./marks.ts";
 import { concat, joinSteps, pickSteps, take, TOUCH, type StepsState } from "./steps.ts";
 import { joinTallies, latestTallies, toTallies, type Cells } from "./tallies.ts";
 import { joinColumns, unitColumns } from "./unit-columns.ts";
-import { enteringUnits, type EntrySlice } from "./units.ts";
+import { enteringUnits, type EnteringUnits, type EntrySlice } from "./units.ts";
 
 /** Beyond as many units an arm's values are rounded, so that what is kept between looks stays small. */
 export const ROUND_ABOVE = 4096;
@@ -28,19 +28,30 @@ export interface Accumulation {
   readonly compact: boolean;
 }
 
+/** What one slice of time brought of one arm, before it is added to what came before. */
+export interface Newcomers {
+  /** Seconds since the epoch: when a unit was complete, or the middle of a step. */
+  readonly at: Float64Array;
+  readonly values: Float64Array;
+  /** How often each value came. */
+  readonly times: Float64Array;
+}
+
 /**
  * What an arm holds after one more slice of time: the new units or steps, added to those that came before.
  *
  * @param before  null at the first look, and where every look asks for everything again.
+ * @returns `newcomers` is null where they are not plain values in time: without times, in strata, beside gold labels or covariates, and in every other shape
+ *          than units and counts.
  */
 export function accumulate(
   before: ArmState | null,
   { samples, faults }: Answer,
   metric: AccumulatedMetric,
   accumulation: Accumulation,
-): ArmState {
+): { readonly arm: ArmState; readonly newcomers: Newcomers | null } {
   const { compact, stepSeconds, cells } = accumulation;
-  const added = toState(
+  const { state: added, newcomers } = toState(
     isSeriesByRow(samples, metric) ? toSeries(samples, stepSeconds) : samples,
     faults,
     metric,
@@ -48,9 +59,10 @@ export function accumulate(
     compact ? new Set(before?.shape === "units" ? before.entered : []) : null,
   );
   const both = before === null ? added : join(before, added, metric);
-  if (!compact) return both;
+  if (!compact) return { arm: both, newcomers };
   const small = compacted(both);
-  return small.tallies === undefined ? small : { ...small, tallies: latestTallies(small.tallies, metric, cells) };
+  const arm = small.tallies === undefined ? small : { ...small, tallies: latestTallies(small.tallies, metric, cells) };
+  return { arm, newcomers };
 }
 
 /** What of a metric says how rows become units. */
@@ -62,7 +74,7 @@ function toState(
   metric: AccumulatedMetric,
   { slice, blocks, cells }: Accumulation,
   known: ReadonlySet<number> | null,
-): ArmState {
+): { readonly state: ArmState; readonly newcomers: Newcomers | null } {
   const { perUnit, unit, design } = metric;
   const unusable = faults.filter(({ kind }) => kind !== "counter_reset");
   const tally = { invalid: unusable.reduce((sum, { count }) => sum + count, 0), faults: [...unusable] };
@@ -72,7 +84,7 @@ function toState(
       const isKnown = (index: number) => hashes !== null && known?.has(hashes[index] ?? 0) === true;
       const entering = enteringUnits(samples, perUnit, slice, isKnown);
       const { names, strata } = entering;
-      return {
+      const state: UnitsState = {
         shape: "units",
         ...tally,
         rows: entering.rows,
@@ -120,16 +132,20 @@ function toState(
                 Array.from(names, (index) => samples.unitNames[index] ?? ""),
               ),
       };
+      return { state, newcomers: newUnits(samples, entering, slice) };
     }
     case "series":
-      return { ...entered(samples, slice), ...tally, rows: samples.at.length };
+      return { state: { ...entered(samples, slice), ...tally, rows: samples.at.length }, newcomers: null };
     case "counts": {
       const isTimed = samples.timed !== false;
-      const counts = entered(samples, isTimed ? slice : null);
-      return { ...counts, ...tally, rows: samples.at.length, ...(isTimed ? talliesOf(counts, metric, cells) : {}) };
+      const steps = entered(samples, isTimed ? slice : null);
+      return {
+        state: { ...steps, ...tally, rows: samples.at.length, ...(isTimed ? talliesOf(steps, metric, cells) : {}) },
+        newcomers: isTimed ? newEvents(steps, slice) : null,
+      };
     }
     case "histogram":
-      return { ...entered(samples, slice), ...tally, rows: samples.at.length };
+      return { state: { ...entered(samples, slice), ...tally, rows: samples.at.length }, newcomers: null };
   }
 }
 
@@ -147,6 +163,30 @@ function talliesOf(counts: Counts, metric: AccumulatedMetric, cells: Cells): Pic
 function tallied(...counted: Parameters<typeof toTallies>): Pick<ArmState, "tallies"> {
   const tallies = toTallies(...counted);
   return tallies === null ? {} : { tallies };
+}
+
+function newUnits(
+  { gold, covariates }: SampleRows,
+  { values, began, strata }: EnteringUnits,
+  slice: EntrySlice | null,
+): Newcomers | null {
+  if (began === null || strata !== null || gold !== undefined || covariates !== undefined) return null;
+  const followUp = slice?.followUp ?? 0;
+  return { at: began.map((time) => time + followUp), values, times: new Float64Array(values.length).fill(1) };
+}
+
+/** Of each step the exposures without an event, and those with one; rows with times of their own enter as units do. */
+function newEvents({ at, stepSeconds, events, exposure }: Counts, slice: EntrySlice | null): Newcomers {
+  const middle = at.map((time) => (stepSeconds > 0 ? time - stepSeconds / 2 : time + (slice?.followUp ?? 0)));
+  const bad = events.map(Math.round);
+  return {
+    at: concat(middle, middle),
+    values: new Float64Array(2 * at.length).fill(1, at.length),
+    times: concat(
+      exposure.map((all, step) => Math.max(0, Math.round(all) - (bad[step] ?? 0))),
+      bad,
+    ),
+  };
 }
 
 function byBlock(

@@ -7,7 +7,8 @@ import { normalQuantileUpper, normalSf } from "../stats/distributions/normal.ts"
  * At which p-value may a look make a claim, so that the error over all looks stays within the claim's budget?
  *
  * `once`: at the budget itself. `scheduled`: at the boundary of alpha spending; harm by Kim and DeMets' power 1.5, which finds it early, safety by O'Brien and
- * Fleming's shape, which waits. `continuous`: where the normal-mixture e-value reaches 1 / budget; it needs no end. docs/decisions/0004 says why.
+ * Fleming's shape, which waits. `continuous`: where an e-value reaches 1 / budget, which needs no end: the exact one where the evidence has it, else that of a
+ * normal mixture, which is asymptotic. docs/decisions/0004 says why.
  */
 export interface ClaimClock {
   readonly mode: "once" | "scheduled" | "continuous";
@@ -35,6 +36,14 @@ export interface Claim {
   readonly distance: () => number | null;
   /** The evidence is a window that slides: each look asks anew, and has only what it adds to the spend. */
   readonly sliding?: boolean;
+  /** Against the claim's opposite, over all looks so far; null where the p-value decides. Only `continuous` asks. */
+  readonly exact: ExactClaim | null;
+}
+
+export interface ExactClaim {
+  readonly logE: number;
+  /** False: the p-value must agree. */
+  readonly alone: boolean;
 }
 
 export interface Tested {
@@ -93,15 +102,22 @@ type Test = (
 const TESTS: Readonly<Record<ClaimClock["mode"], Test>> = {
   once: ({ p, alpha, bar }, known) => ({ proven: bar === null && p <= alpha, level: alpha, state: known }),
   scheduled,
-  continuous({ p, alpha, bar, distance }, known, { look }) {
+  continuous({ p, alpha, bar, distance, exact }, known, { look }, wanted) {
+    const reached = exact === null || isReached(exact.logE, alpha);
+    if (exact?.alone === true && !wanted) return { proven: bar === null && reached, level: null, state: known };
     const apart = distance();
     const level =
       apart === null || apart === 0
         ? (alpha * UNION) / look ** 2
         : normalSf(criticalZ(1, SOUGHT_MARGINS * Math.min(apart, FARTHEST), alpha, "greater"));
-    return { proven: bar === null && p <= level, level, state: known };
+    return { proven: bar === null && reached && (exact?.alone === true || p <= level), level, state: known };
   },
 };
+
+/** A true null's e-value ever reaches 1 / alpha with a probability of at most alpha (Ville). */
+export function isReached(logE: number, alpha: number): boolean {
+  return logE >= -Math.log(alpha);
+}
 
 function scheduled(
   { p, alpha, spending, bar, information, sliding = false }: Claim,

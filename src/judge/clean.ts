@@ -3,7 +3,7 @@ import type { ReasonCode } from "../model/finding.ts";
 import type { ArmState, HistogramState, MetricState, SeriesState, UnitsState } from "../model/look-state.ts";
 import { isTimeless, sampleSize, type Samples } from "../model/samples.ts";
 import { sortSample } from "../stats/sort-sample.ts";
-import { accumulate, coarsened, isContinuation, retallied, type Accumulation } from "./accumulate.ts";
+import { accumulate, coarsened, isContinuation, retallied, type Accumulation, type Newcomers } from "./accumulate.ts";
 import { onOneGrid } from "./exponential-grid.ts";
 import { formatCount, formatPercent } from "./format.ts";
 import { alignHistograms } from "./histogram-evidence.ts";
@@ -22,6 +22,8 @@ export type Cleaned =
       readonly kept: { readonly baseline: ArmState; readonly candidate: ArmState };
       /** Why the newest steps may be incomplete; null where those before them stand as they were taken in. */
       readonly late: string | null;
+      /** What is new in both arms since the look before; null where nothing is. */
+      readonly newcomers: { readonly baseline: Newcomers | null; readonly candidate: Newcomers | null } | null;
       readonly warnings: readonly string[];
     }
   | {
@@ -52,16 +54,18 @@ export function clean(
     throw new RangeError("a faulty arm was passed on");
   const kept = { baseline: arms.baseline.arm, candidate: arms.candidate.arm };
   const late = arms.candidate.late ?? arms.baseline.late;
+  const unchanged = baseline.kind === "unchanged" && candidate.kind === "unchanged";
+  const newcomers = unchanged ? null : { baseline: arms.baseline.newcomers, candidate: arms.candidate.newcomers };
   const [b, c] = atOneStep(kept.baseline, kept.candidate);
   const fault = changedInstrument(metric, b, c) ?? mismatch(metric, b, c);
   if (fault !== null) return { kind: "faulty", finding: "invalid", ...fault, warnings };
   if (metric.design === "paired") {
     const cut = cutToPairs(metric, b, c);
     if ("code" in cut) return { kind: "faulty", finding: "invalid", ...cut, warnings };
-    return { kind: "clean", ...cut, kept, late, warnings: [...warnings, ...cut.warnings] };
+    return { kind: "clean", ...cut, kept, late, newcomers, warnings: [...warnings, ...cut.warnings] };
   }
   if (b.shape !== "histogram" || c.shape !== "histogram") {
-    return { kind: "clean", baseline: b, candidate: c, kept, late, warnings };
+    return { kind: "clean", baseline: b, candidate: c, kept, late, newcomers, warnings };
   }
   const aligned = alignHistograms(b, c);
   if (aligned === null) {
@@ -79,6 +83,7 @@ export function clean(
     candidate: { ...c, ...aligned.candidate },
     kept,
     late,
+    newcomers,
     warnings,
   };
 }
@@ -153,6 +158,7 @@ type CleanedArm =
       readonly kind: "clean";
       readonly arm: ArmState;
       readonly late: string | null;
+      readonly newcomers: Newcomers | null;
       readonly warnings: readonly string[];
     }
   | {
@@ -181,7 +187,7 @@ function cleanArm(
   }
   if (arm.kind === "unchanged") {
     if (before === null) throw new RangeError("an arm that was never asked cannot be unchanged");
-    return { kind: "clean", arm: before, late: null, warnings: [] };
+    return { kind: "clean", arm: before, late: null, newcomers: null, warnings: [] };
   }
   const grid = bringToOneGrid(before, arm);
   const taken = grid?.before ?? before;
@@ -215,7 +221,7 @@ function cleanArm(
   const revision = taken === null || arm.revised === undefined ? null : revise(taken, arm.revised);
   if (revision !== null) warnings.push(`${name}: ${revision.text}`);
   const known = revision === null ? taken : retallied(revision.arm, metric, accumulation.cells);
-  const all = accumulate(known, answer, metric, accumulation);
+  const { arm: all, newcomers } = accumulate(known, answer, metric, accumulation);
   const total = all.rows + all.invalid;
   if (all.invalid > metric.maxInvalidFraction * total)
     return invalid(`${all.invalid} of ${total} rows of the ${name} are not usable values (${describe(all.faults)})`);
@@ -235,7 +241,7 @@ function cleanArm(
     };
   }
   const late = revision?.isMaterial === true ? `the ${name} was still arriving: ${revision.text}` : null;
-  return { kind: "clean", arm: all, late, warnings };
+  return { kind: "clean", arm: all, late, newcomers, warnings };
 }
 
 /** Native histograms list other buckets at every look. */

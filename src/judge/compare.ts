@@ -155,7 +155,7 @@ function compareMetric(
   const book = openClaims({}, claimClock, true);
   const parts = components.map((one): ComponentFinding => {
     const share = shares.component[one.component];
-    const { component } = judgeComponent(one, even, share, analysis.budgets.promote, book, true);
+    const { component } = judgeComponent(one, even, share, analysis.budgets.promote, book, claimClock.mode, true);
     return { ...component, gained: false };
   });
   const proven = parts.filter(({ component }) => (book.states[`${component}:worse`]?.provenAt ?? null) !== null);

@@ -31,6 +31,20 @@ export interface Evidence {
   readonly promotionBar: string | null;
   /** Why this evidence must not roll back, or null: asymptotic evidence of too few units proves nothing. */
   readonly rollbackBar: string | null;
+  /** Steps vary more than independent events would; left out where they do not, or where that is not asked. */
+  readonly bursty?: true;
+  /** Left out where there is none, and in plans with an end. */
+  readonly exact?: ExactEvidence;
+}
+
+/** E-values that hold at all looks together, without asymptotics: in plans without an end they decide in place of the p-values. */
+export interface ExactEvidence {
+  /** Log of the e-value against "the effect is at most the level", over all looks so far; null where that is not asked. */
+  above(level: Level): number | null;
+  /** Log of the e-value against "the effect is at least the level". */
+  below(level: Level): number | null;
+  /** False where the data doubt what the exactness rests on: then the p-value must agree. */
+  readonly alone: boolean;
 }
 
 /** No change; or a tolerance to the harmful side, up when higher is worse and down when lower is. */

@@ -5,10 +5,12 @@ import type { ComponentFinding, Finding, Reason } from "../model/finding.ts";
 import { normalQuantileUpper } from "../stats/distributions/normal.ts";
 import { provenSides, sharesOf } from "./budget.ts";
 import type { Accumulation } from "./accumulate.ts";
-import { distanceBetween, openClaims, type ClaimBook, type ClaimClock } from "./claim.ts";
+import { nextBets, withBets, type Stretches } from "./bets.ts";
+import { distanceBetween, isReached, openClaims, type ClaimBook, type ClaimClock, type ExactClaim } from "./claim.ts";
 import { clean } from "./clean.ts";
 import { describeArm } from "./describe.ts";
 import { NONE, type Evidence, type Level } from "./evidence.ts";
+import { agreeing, alwaysValidP, eValueOf, exactClaims, methodWithoutEnd } from "./exact-claims.ts";
 import { formatCount, formatNumber, formatP } from "./format.ts";
 import type { Gathered } from "./gathered.ts";
 import { judgeLimits } from "./limits.ts";
@@ -19,6 +21,8 @@ import { SHAPE_ALPHA } from "./shape-change.ts";
 export interface FindContext {
   readonly clock: ClaimClock;
   readonly accumulation: Accumulation;
+  /** Of time, for exact e-values; null where the plan has an end. */
+  readonly stretches: Stretches | null;
   readonly before: MetricState | null;
   /** In which the units came; null where time does not matter. */
   readonly minutes: number | null;
@@ -29,7 +33,7 @@ export interface FindContext {
 export interface Found {
   readonly finding: Finding;
   /** What the next look continues from: as before, where the metric was faulty. */
-  readonly kept: Pick<MetricState, "baseline" | "candidate" | "claims">;
+  readonly kept: Pick<MetricState, "baseline" | "candidate" | "claims" | "bets">;
 }
 
 const NOTHING_YET: Found["kept"] = { baseline: null, candidate: null, claims: {} };
@@ -50,6 +54,9 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   }
   const { baseline, candidate, kept, late, warnings } = cleaned;
   const book = openClaims(before?.claims ?? {}, clock, detail);
+  const { stretches } = context;
+  const begun = before === null || before.baseline === null ? null : before.bets;
+  const bets = stretches === null ? undefined : nextBets(begun, cleaned.newcomers, metric, stretches);
   const evidence = evidenceOf(metric, baseline, candidate, analysis);
   const shares = sharesOf(
     metric,
@@ -59,7 +66,15 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   );
   const alphaSafe = analysis.budgets.promote;
   const judged = evidence.components.map((one) =>
-    judgeComponent(one, metric, shares.component[one.component], alphaSafe, book, detail),
+    judgeComponent(
+      withBets(one, bets, metric),
+      metric,
+      shares.component[one.component],
+      alphaSafe,
+      book,
+      clock.mode,
+      detail,
+    ),
   );
   const tooFew = baseline.shape === "units" && !isEnough(evidence.units.baseline, evidence.units.candidate);
   const harmed = !tooFew && judged.some(({ component }) => component.worse);
@@ -137,7 +152,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     examples: detail && worse ? examplesOf(candidate) : null,
     forecast: detail ? forecastOf(evidence.units, components, metric.worse, context.minutes) : null,
   };
-  return { finding, kept: { ...kept, claims: book.states } };
+  return { finding, kept: { ...kept, claims: book.states, ...(bets === undefined ? {} : { bets }) } };
 }
 
 /** A harmless change of shape may block a promotion this often over all planned looks; without an end, by a union bound over looks. */
@@ -183,6 +198,7 @@ export function judgeComponent(
   alphaWorse: number,
   alphaSafe: number,
   book: ClaimBook,
+  mode: ClaimClock["mode"],
   detail: boolean,
 ): { component: Omit<ComponentFinding, "gained">; gained: () => boolean } {
   const tolerances = tolerancesOf(evidence, metric);
@@ -212,9 +228,16 @@ export function judgeComponent(
       : evidence.estimate >= evidence.place(level(tolerance, 1));
   const { component, information } = evidence;
   const side = direction === "lower" ? -1 : 1;
-  const pWorse = pHarmBeyond(() => NONE);
-  const pUnsafe = pInside(tolerances.margin);
-  const beyond = metric.strict ? pHarmBeyond((one) => level(tolerances.margin, one)) : pWorse;
+  const atMargin = (one: 1 | -1): Level => level(tolerances.margin, one);
+  const atHarm = metric.strict ? atMargin : () => NONE;
+  const exact = exactClaims(evidence, direction);
+  const [exactHarm, exactInside] = [exact.harmBeyond(atHarm), exact.inside(atMargin)];
+  /** Some p-values are dear: where they decide nothing and nobody reads them, the e-value stands for them. */
+  const pOf = (claim: ExactClaim | null, p: () => number): number =>
+    claim?.alone === true && !detail ? alwaysValidP(claim) : p();
+  const pWorse = pOf(exactHarm, () => pHarmBeyond(() => NONE));
+  const pUnsafe = pOf(exactInside, () => pInside(tolerances.margin));
+  const beyond = metric.strict ? pOf(exactHarm, () => pHarmBeyond(atHarm)) : pWorse;
   const tailsAt = (at: Level) => ({ above: evidence.above(at), below: evidence.below(at) });
   const inMargins = (margins: number): Level =>
     margins === 0 ? NONE : level(times(tolerances.margin, Math.abs(margins)), margins > 0 ? 1 : -1);
@@ -236,14 +259,18 @@ export function judgeComponent(
     bar: evidence.rollbackBar,
     information,
     distance,
+    exact: exactHarm,
   });
   const safety = { alpha: alphaSafe, spending: "safety", bar: evidence.promotionBar, information, distance } as const;
-  const inside = book.test(`${component}:safe`, { p: pUnsafe, ...safety });
+  const inside = book.test(`${component}:safe`, { p: pUnsafe, exact: exactInside, ...safety });
   // What was proven at an earlier look stays proven, unless the estimate itself has left the margin since.
   const safe = inside.since !== null && evidence.promotionBar === null && !reaches(tolerances.margin);
   const worse = harm.proven && !safe && reaches(tolerances.guard);
-  const pBetter = direction === "higher" ? evidence.below(NONE) : direction === "lower" ? evidence.above(NONE) : 1;
-  const better = safe && book.test(`${component}:better`, { p: pBetter, ...safety }).since !== null;
+  const exactBetter = exact.better();
+  const pBetter = pOf(exactBetter, () =>
+    direction === "higher" ? evidence.below(NONE) : direction === "lower" ? evidence.above(NONE) : 1,
+  );
+  const better = safe && book.test(`${component}:better`, { p: pBetter, exact: exactBetter, ...safety }).since !== null;
   // As much better as would be worse: what another component may not roll back over.
   const gained = (): boolean => direction !== "either" && reachesBetter(tolerances.guard);
   const { catastrophic } = tolerances;
@@ -254,18 +281,28 @@ export function judgeComponent(
       shownLevel(harm.level, alphaWorse),
       shownLevel(inside.level, alphaSafe),
     );
-    return evidence.bounds(lower, upper);
+    const drawn = evidence.bounds(lower, upper);
+    if (direction === "either") return drawn;
+    const harmful = { at: evidence.place(atHarm(side)), claim: exactHarm, alpha: alphaWorse };
+    const margin = { at: evidence.place(atMargin(side)), claim: exactInside, alpha: alphaSafe };
+    return direction === "higher" ? agreeing(drawn, harmful, margin) : agreeing(drawn, margin, harmful);
+  };
+  const isCatastrophic = (tolerance: Tolerance): boolean => {
+    const at = (one: 1 | -1) => level(tolerance, one);
+    const claim = exact.harmBeyond(at);
+    const reached = claim === null || isReached(claim.logE, alphaWorse);
+    return reached && (claim?.alone === true || pHarmBeyond(at) <= (harm.level ?? 0));
   };
   return {
     gained,
     component: {
       component,
-      method: evidence.method,
+      method: mode === "continuous" ? methodWithoutEnd(evidence) : evidence.method,
       effect: {
         estimate: worse || detail ? evidence.estimate : 0,
         ...(detail ? bounds() : { lower: null, upper: null }),
         scale: evidence.scale,
-        margin: Math.abs(evidence.place(level(tolerances.margin, side))),
+        margin: Math.abs(evidence.place(atMargin(side))),
       },
       guard: Math.abs(evidence.place(level(tolerances.guard, side))),
       pWorse,
@@ -274,12 +311,13 @@ export function judgeComponent(
       alphaSafe,
       levelWorse: harm.level,
       levelSafe: inside.level,
+      ...(exactHarm === null ? {} : { eWorse: eValueOf(exactHarm) }),
+      ...(exactInside === null ? {} : { eSafe: eValueOf(exactInside) }),
       safeSince: inside.since,
       worse,
       safe,
       better,
-      catastrophic:
-        worse && catastrophic !== null && pHarmBeyond((one) => level(catastrophic, one)) <= (harm.level ?? 0),
+      catastrophic: worse && catastrophic !== null && isCatastrophic(catastrophic),
     },
   };
 }

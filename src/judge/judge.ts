@@ -5,6 +5,7 @@ import type { Report, Run } from "../model/run.ts";
 import { isTimeless } from "../model/samples.ts";
 import type { Instant } from "../model/time.ts";
 import type { Accumulation } from "./accumulate.ts";
+import type { Stretches } from "./bets.ts";
 import { spentBy, WHOLE_BUDGETS, type BudgetShares } from "./attempts.ts";
 import type { ClaimClock } from "./claim.ts";
 import { clockOf, type Clock } from "./clock.ts";
@@ -55,6 +56,7 @@ export function judge(
     const { finding, kept } = find(one, analysis, {
       clock: claimClock,
       accumulation: accumulationOf(clock, analysis.plan, timeless ? null : (before?.gatheredUpTo ?? null)),
+      stretches: stretchesOf(clock, analysis.plan),
       before: before !== null && timeless ? { ...before, baseline: null, candidate: null } : before,
       minutes: claimClock.mode === "once" || clock === null ? null : (clock.entryEdge - clock.from) / 60,
       detail,
@@ -152,6 +154,15 @@ function cellsOf(
   return mode === "once"
     ? { from, seconds: stepSeconds, followUp: 0, edge }
     : { from, seconds: everySeconds, followUp: followUpSeconds, edge };
+}
+
+/** Stretches of about a step, a whole number of them from one look to the next. */
+function stretchesOf(
+  clock: Clock | null,
+  { mode, everySeconds, stepSeconds }: Run["analysis"]["plan"],
+): Stretches | null {
+  if (clock === null || mode !== "continuous") return null;
+  return { from: clock.from, seconds: everySeconds / Math.max(1, Math.round(everySeconds / stepSeconds)) };
 }
 
 function asksForAll({ baseline, candidate, metric }: Gathered): boolean {

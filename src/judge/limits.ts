@@ -60,6 +60,7 @@ export function judgeLimits(
         information: sizeOf(candidate),
         distance: () => null,
         sliding: burn !== undefined,
+        exact: null,
       });
       const windows = burn === undefined ? "" : `:${burn.longSeconds}:${burn.shortSeconds}`;
       const key = `${limit.statistic}:${side}${windows}`;

@@ -111,6 +111,7 @@ export function rateEvidence(
       baseline: baseline.trials / Math.max(1, dispersion),
       candidate: candidate.trials / Math.max(1, dispersion),
     },
+    ...(independent ? {} : { bursty: true }),
     ...bars,
   };
 }

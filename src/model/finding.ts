@@ -94,8 +94,20 @@ export const ComponentFinding = z
     alphaSafe: finite.describe("The promote budget, over all looks."),
     levelWorse: finite
       .nullable()
-      .describe("Worse is proven at p-values up to here, at this look; null where this look was not tested."),
+      .describe(
+        "Worse is proven at p-values up to here, at this look; null where this look was not tested. Where an e-value decides, only the interval is drawn at this level.",
+      ),
     levelSafe: finite.nullable(),
+    eWorse: finite
+      .optional()
+      .describe(
+        "Exact e-value against no harm, over all looks so far: worse is proven where it reaches 1 / alphaWorse. Only where it decides.",
+      ),
+    eSafe: finite
+      .optional()
+      .describe(
+        "Exact e-value against harm at the margin or beyond, over all looks so far: safe is proven where it reaches 1 / alphaSafe.",
+      ),
     safeSince: z.int().nullable().describe("The look at which safety was first proven."),
     worse: z.boolean(),
     safe: z.boolean(),

@@ -38,6 +38,26 @@ export interface MetricState {
   readonly candidate: ArmState | null;
   /** By component and side (`body:worse`), and by limit and side (`p95:max:breached`). */
   readonly claims: Readonly<Record<string, ClaimState>>;
+  /** Absent where no exact e-values decide. */
+  readonly bets?: BetsState;
+}
+
+/** The exact e-values of a metric in a plan without an end: how the bets on all blocks so far stand, and what the next bets follow from. */
+export interface BetsState {
+  /** What the blocks so far say of each arm, on a range from 0 to 1. */
+  readonly known: Readonly<
+    Record<"baseline" | "candidate", { readonly count: number; readonly mean: number; readonly squares: number }>
+  >;
+  /** The log wealth of each bet, by the null that is bet against. */
+  readonly wealth: Readonly<Record<string, readonly number[]>>;
+  /** Values that wait until both arms have enough for a block. */
+  readonly waiting: Readonly<Record<"baseline" | "candidate", Tallied>>;
+}
+
+/** Distinct values, ascending, and how often each came. */
+export interface Tallied {
+  readonly values: Float64Array;
+  readonly times: Float64Array;
 }
 
 /** One claim that is tested again and again: "worse", "safe", "the limit is breached". */

@@ -141,11 +141,13 @@ function toUnitList({ title, units }: ReturnType<typeof unitsShown>[number]): st
 function toComponentRow(component: ComponentFinding, { measurementUnit }: Finding): string {
   const says = component.worse ? "worse" : component.better ? "better" : component.safe ? "safe" : "unclear";
   return `<tr><td>${component.component}<br><span class="quiet">${escapeHtml(component.method)}</span></td><td class="number">${escapeHtml(formatEffect(component.effect, measurementUnit))}</td>
-<td class="number">${formatP(component.pWorse)} (${levelText(component.levelWorse, component.alphaWorse)})</td><td class="number">${formatP(component.pUnsafe)} (${levelText(component.levelSafe, component.alphaSafe)})</td><td class="${says}">${says}</td></tr>`;
+<td class="number">${formatP(component.pWorse)} (${levelText(component.levelWorse, component.alphaWorse, component.eWorse)})</td><td class="number">${formatP(component.pUnsafe)} (${levelText(component.levelSafe, component.alphaSafe, component.eSafe)})</td><td class="${says}">${says}</td></tr>`;
 }
 
-/** At which p the claim is made at this look, and its budget over all looks. */
-function levelText(level: number | null, budget: number): string {
+/** At which p the claim is made at this look, or at which e-value, and its budget over all looks. */
+function levelText(level: number | null, budget: number, eValue: number | undefined): string {
+  if (eValue !== undefined)
+    return `e-value ${formatNumber(eValue)}, needs ${formatNumber(1 / budget)}; budget ${formatNumber(budget)}`;
   if (level === null || level === 0) return `not tested at this look; budget ${formatNumber(budget)}`;
   return level === budget
     ? `budget ${formatNumber(budget)}`

@@ -263,10 +263,10 @@ test("steps that arrive late change the windows as if they had been there", () =
   const cells = { from: START_SECONDS, seconds: 60, followUp: 0, edge: null };
   const plainly = (samples: Counts) => ({ samples, faults: [], warnings: [] });
   const whole: Accumulation = { stepSeconds: 60, blocks: null, cells, slice: null, compact: false };
-  const taken = accumulate(null, plainly(requests(never)), errors, whole);
+  const { arm: taken } = accumulate(null, plainly(requests(never)), errors, whole);
   const late = requests((minute) => (minute === 58 ? 7 : 0));
   const revised = stepsWhere(late, (at) => at === START_SECONDS + 60 * 59);
   const known = retallied(revise(taken, revised).arm, errors, cells);
-  expect(known.tallies).toEqual(accumulate(null, plainly(late), errors, whole).tallies);
+  expect(known.tallies).toEqual(accumulate(null, plainly(late), errors, whole).arm.tallies);
   expect(known.tallies?.events.reduce((sum, events) => sum + events, 0)).toBe(7);
 });
