@@ -19,6 +19,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "the compatibility judge on the test vectors of Kayenta's own classifier",
     load: () => import("./kayenta-oracle.ts"),
   },
+  start: {
+    about: "from start to ready, embedded, with an empty folder and with a record",
+    load: () => import("./start.ts"),
+  },
   pairs: { about: "verdicts on real pairs whose change others have published", load: () => import("./pairs.ts") },
 };
 

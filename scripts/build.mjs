@@ -1,4 +1,7 @@
 // Bundles the program into dist/: main.js, and look-thread.js for the threads that judge. PGlite stays outside, since it loads files beside itself.
+// Then packs an empty record, which first starts begin from.
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { build, context } from "esbuild";
 
 const options = {
@@ -17,4 +20,9 @@ const options = {
 };
 
 if (process.argv.includes("--watch")) await (await context(options)).watch();
-else await build(options);
+else {
+  await build(options);
+  await build({ ...options, entryPoints: ["src/pack-record.ts"], sourcemap: false });
+  execFileSync(process.execPath, ["dist/pack-record.js"], { stdio: ["ignore", "ignore", "inherit"] });
+  rmSync("dist/pack-record.js");
+}

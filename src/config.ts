@@ -6,6 +6,7 @@ import { TouchstoneError, type Issue } from "./errors.ts";
 import { toIssues } from "./model/issues.ts";
 import { SourcesDocument, type SourceConfig } from "./model/source.ts";
 import { TargetsDocument, type TargetConfig } from "./model/target.ts";
+import { durationSeconds, isDuration } from "./model/time.ts";
 
 /**
  * The environment, read once. Nobody else reads it; everybody else is handed the two or three values that they need.
@@ -25,6 +26,14 @@ export interface Config {
   readonly analysesDir: string | null;
   readonly sources: readonly SourceConfig[];
   readonly targets: readonly TargetConfig[];
+  /** Of what the looks of one run were given, kept for judging them again. */
+  readonly evidenceLimitBytes: number;
+  readonly retention: {
+    /** Null keeps runs for ever. */
+    readonly ageSeconds: number | null;
+    /** Of reports, states and evidence; null sets no bound. */
+    readonly contentBytes: number | null;
+  };
   /** Where `run`, `wait`, `get` and `list` find the server. */
   readonly url: string;
   /** Never logged, never stored, never part of an answer. */
@@ -38,6 +47,21 @@ export interface Config {
 }
 
 const text = z.string().min(1);
+const BYTES = { kB: 1e3, MB: 1e6, GB: 1e9 } as const;
+const byteSize = z
+  .string()
+  .regex(/^\d{1,6}(?:\.\d{1,3})?(?:kB|MB|GB)$/, "must be a size, for example 500kB, 4MB or 2GB")
+  .transform((size) => Number(size.slice(0, -2)) * BYTES[size.slice(-2) as keyof typeof BYTES]);
+
+/** One request holds it, and one piece of text. */
+const MOST_EVIDENCE_BYTES = 256e6;
+
+/** Idempotency keys are kept for a day at least. */
+const SHORTEST_RETENTION_SECONDS = 86_400;
+
+/** An embedded record stands on somebody's own disk; a Postgres server has an operator. */
+const EMBEDDED_CONTENT_BYTES = 1e9;
+
 const Environment = z.object({
   HOST: text.default("127.0.0.1"),
   PORT: z
@@ -72,6 +96,16 @@ const Environment = z.object({
     .transform(Number)
     .pipe(z.int().min(1).max(10_000_000))
     .default(50_000),
+  TOUCHSTONE_EVIDENCE_LIMIT: byteSize.pipe(z.number().max(MOST_EVIDENCE_BYTES, "must be at most 256MB")).default(4e6),
+  TOUCHSTONE_RETENTION: z
+    .string()
+    .refine((text) => text === "forever" || isDuration(text), "must be a duration, for example 90d, or forever")
+    .refine(
+      (text) => !isDuration(text) || durationSeconds(text) >= SHORTEST_RETENTION_SECONDS,
+      "must be at least 1d, or forever",
+    )
+    .default("90d"),
+  TOUCHSTONE_RETENTION_SIZE: byteSize.optional(),
   TOUCHSTONE_URL: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .default("http://127.0.0.1:8080"),
@@ -148,6 +182,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     analysesDir: values.TOUCHSTONE_ANALYSES === undefined ? null : resolve(values.TOUCHSTONE_ANALYSES),
     sources,
     targets,
+    evidenceLimitBytes: values.TOUCHSTONE_EVIDENCE_LIMIT,
+    retention: {
+      ageSeconds: values.TOUCHSTONE_RETENTION === "forever" ? null : durationSeconds(values.TOUCHSTONE_RETENTION),
+      contentBytes:
+        values.TOUCHSTONE_RETENTION_SIZE ?? (values.DATABASE_URL === undefined ? EMBEDDED_CONTENT_BYTES : null),
+    },
     url: values.TOUCHSTONE_URL,
     secrets: {
       databaseUrl: values.DATABASE_URL ?? null,

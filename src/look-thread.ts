@@ -1,18 +1,26 @@
 import { setMaxListeners } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { look } from "./look.ts";
+import { lookAndRecord } from "./recorded-look.ts";
 import { observed } from "./sources/observed.ts";
 import { wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { askForTurns } from "./worker/admission-messages.ts";
 import type { ThreadAnswer, ThreadRequest } from "./worker/look-threads.ts";
 
+/** What a thread is born with. */
+export interface ThreadData {
+  readonly sources: SourcesSpec;
+  /** Of evidence that is kept of one run. */
+  readonly evidenceLimitBytes: number;
+}
+
 /** The other end of worker/look-threads.ts: one look at a time, on a thread of its own with sources of its own. */
 const port = parentPort;
 if (port === null) throw new Error("look-thread.ts runs in a thread only");
 
-const answer = (message: ThreadAnswer) => port.postMessage(message);
+const answer = (message: ThreadAnswer, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+const { sources: spec, evidenceLimitBytes } = workerData as ThreadData;
 const turns = askForTurns(answer);
-const sources = observed(wireSources(workerData as SourcesSpec, turns.admit), (source, outcome, seconds) =>
+const sources = observed(wireSources(spec, turns.admit), (source, outcome, seconds) =>
   answer({ kind: "observed", source, outcome, seconds }),
 );
 const controllers = new Map<number, AbortController>();
@@ -37,7 +45,9 @@ async function run({ id, run, previous, now }: Extract<ThreadRequest, { kind: "l
   setMaxListeners(0, controller.signal);
   controllers.set(id, controller);
   try {
-    answer({ kind: "judged", id, judged: await look(sources, run, previous, now, controller.signal) });
+    const judged = await lookAndRecord(sources, run, previous, now, controller.signal, evidenceLimitBytes);
+    const body = judged.evidence?.body ?? null;
+    answer({ kind: "judged", id, judged }, body === null ? [] : [body.buffer]);
   } catch (error) {
     answer({ kind: "failed", id, error: error instanceof Error ? error : new Error(String(error)) });
   } finally {

@@ -8,7 +8,7 @@ import { readProcessConfig } from "./config.ts";
 import { StartRunRequest } from "./model/run.ts";
 import { SourcesDocument } from "./model/source.ts";
 import { readRecordings, replaySources, wireFiles, wireSources } from "./wire-sources.ts";
-import { migrateRecord, startTouchstone } from "./wire.ts";
+import { backUpRecord, migrateRecord, restoreRecord, startTouchstone } from "./wire.ts";
 
 // Whoever reads may close the pipe early (`| head`); that is no fault, and must not change the exit code, which may be a verdict.
 for (const stream of [process.stdout, process.stderr])
@@ -45,6 +45,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   readConfig: readProcessConfig,
   serve: (config, options) => serve({ start: startTouchstone, readExample, stdout, untilSignal }, config, options),
   migrate: migrateRecord,
+  backup: backUpRecord,
+  restore: restoreRecord,
   wireFiles,
   readRecordings,
   wireReplay: replaySources,

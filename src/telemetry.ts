@@ -26,6 +26,8 @@ export interface Telemetry {
   readonly targetOpen: Gauge<"target">;
   readonly outboxWaiting: Gauge;
   readonly outboxLagSeconds: Gauge;
+  readonly runsDeleted: Counter;
+  readonly recordBytes: Gauge<"of">;
 }
 
 export function createTelemetry(): Telemetry {
@@ -162,6 +164,17 @@ export function createTelemetry(): Telemetry {
     outboxLagSeconds: new Gauge({
       name: "touchstone_outbox_lag_seconds",
       help: "Age of the oldest of them.",
+      registers,
+    }),
+    runsDeleted: new Counter({
+      name: "touchstone_runs_deleted_total",
+      help: "Runs that retention deleted, with their looks and evidence.",
+      registers,
+    }),
+    recordBytes: new Gauge({
+      name: "touchstone_record_bytes",
+      help: "Size of the record at the last hourly round: content (reports, states, evidence) and disk (tables and indexes).",
+      labelNames: ["of"],
       registers,
     }),
   };

@@ -15,6 +15,7 @@ import type { Doorbell } from "./doorbell/doorbell.ts";
 import { createLocalDoorbell } from "./doorbell/local.ts";
 import { TouchstoneError } from "./errors.ts";
 import { createLogger, type Logger } from "./log.ts";
+import type { ThreadData } from "./look-thread.ts";
 import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
 import type { Targets } from "./notify/target.ts";
@@ -24,16 +25,19 @@ import type { Admit } from "./sources/admission.ts";
 import type { Sources } from "./sources/source.ts";
 import type { ObserveLimits } from "./sources/source-limits.ts";
 import { announceEvents } from "./store/announce-events.ts";
-import { checkSchema, migrate } from "./store/migrations.ts";
-import { createPgliteSql } from "./store/pglite.ts";
+import { backupSchema, readBackup, writeBackup, type BackupSummary } from "./store/backup.ts";
+import { checkSchema, migrate, SCHEMA_DIGEST, SCHEMA_VERSION } from "./store/migrations.ts";
+import { createPgliteSql, hasRecord, packTemplate, replaceRecord, type Template } from "./store/pglite.ts";
 import { createPostgresSql } from "./store/postgres.ts";
 import type { Sql } from "./store/sql.ts";
 import { createSqlStore } from "./store/sql-store.ts";
+import { vacuum } from "./store/vacuum.ts";
 import type { StoredAnalysis } from "./store/store.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-targets.ts";
 import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
+import { startKeeper } from "./worker/keeper.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { startWorker } from "./worker/worker.ts";
 
@@ -61,6 +65,9 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LEASE_SECONDS = 6;
 const SWEEP_MS = 1_000;
 const LOOK_TIMEOUT_MS = 5 * 60_000;
+/** Not while everything else starts too, but early enough for processes that do not live an hour. */
+const FIRST_KEEPING_MS = 5 * 60_000;
+const KEEPING_MS = 60 * 60_000;
 /** Above the longest timeout that a target can have. */
 const DELIVERY_LEASE_SECONDS = 40;
 const DELIVERIES_AT_ONCE = 4;
@@ -136,7 +143,13 @@ async function start(
     deliverer = deliveries;
     // Begun before the worker and so ended after it: what the last looks decided is told as well.
     ends.push(() => deliveries.stop(DELIVERY_GRACE_MS));
-    const looks = wireLooks(spec, config.concurrency, overrides, telemetry, admit);
+    const looks = wireLooks(
+      { sources: spec, evidenceLimitBytes: config.evidenceLimitBytes },
+      config.concurrency,
+      overrides,
+      telemetry,
+      admit,
+    );
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
       {
@@ -159,6 +172,12 @@ async function start(
       await worker.stop(STOP_GRACE_MS);
       await looks.close();
     });
+    const keeper = startKeeper(
+      // A Postgres server vacuums by itself.
+      { store, vacuum: config.dataDir === null ? null : (signal) => vacuum(sql, signal), telemetry, log },
+      { ...config.retention, firstMs: FIRST_KEEPING_MS, everyMs: KEEPING_MS },
+    );
+    ends.push(() => keeper.stop());
   }
   ends.push(async () => {
     await Promise.all(doors.map((close) => close()));
@@ -204,6 +223,60 @@ export async function migrateRecord(config: Config): Promise<string[]> {
   }
 }
 
+/**
+ * Writes the embedded record of this configuration to a file.
+ *
+ * @throws TouchstoneError `invalid_config` with DATABASE_URL, `input_unavailable` where there is no record, `store_unavailable` while a server has it open.
+ */
+export async function backUpRecord(config: Config, path: string): Promise<BackupSummary> {
+  const dataDir = embeddedFolder(config, "backup", "pg_dump --schema=touchstone");
+  if (!(await hasRecord(dataDir)))
+    throw new TouchstoneError("input_unavailable", `there is no record in ${dataDir}; set TOUCHSTONE_DATA_DIR`);
+  const sql = await connect(config, createLogger(config.logLevel));
+  try {
+    return await writeBackup(sql, path);
+  } finally {
+    await sql.close();
+  }
+}
+
+/**
+ * Makes the embedded record of this configuration from a file, checks it and puts it in place.
+ *
+ * @throws TouchstoneError as `backUpRecord`; `conflict` when there is a record and `overwrite` is false; `invalid_input` when the file is no whole backup.
+ */
+export async function restoreRecord(
+  config: Config,
+  path: string,
+  { overwrite }: { readonly overwrite: boolean },
+): Promise<BackupSummary> {
+  const dataDir = embeddedFolder(config, "restore", "pg_restore");
+  let summary: BackupSummary | undefined;
+  // The packed record has the newest schema: what is older begins from nothing and is migrated.
+  const isCurrent = (await backupSchema(path)) === SCHEMA_VERSION;
+  const template = isCurrent ? packedRecord(createLogger(config.logLevel)) : null;
+  await replaceRecord(dataDir, { overwrite, template }, async (sql) => {
+    summary = await readBackup(sql, path);
+  });
+  if (summary === undefined) throw new RangeError("a restored record says what it holds");
+  return summary;
+}
+
+/** The packed record that first starts begin from, as the build writes it. */
+export const packRecord = (): Promise<Uint8Array> => packTemplate(async (sql) => void (await migrate(sql)));
+
+/** Beside the program. Its name holds the digest of the schema: one that does not fit is not found. */
+export const TEMPLATE_PATH = join(ROOT, "dist", `record-template-${SCHEMA_DIGEST.slice(7, 19)}.tar.gz`);
+
+function embeddedFolder({ dataDir }: Config, command: string, instead: string): string {
+  if (dataDir === null)
+    throw new TouchstoneError(
+      "invalid_config",
+      `${command} is for the embedded record; for the database at DATABASE_URL use ${instead}`,
+    );
+  return dataDir;
+}
+
 async function openRecord(config: Config, log: Logger): Promise<Sql> {
   const sql = await connect(config, log);
   try {
@@ -227,12 +300,21 @@ function connect({ secrets, dataDir, concurrency }: Config, log: Logger): Promis
       }),
     );
   }
-  return createPgliteSql(dataDir, () => {
+  const onLockLost = () => {
     log.fatal(
       "another process has taken the embedded record over while this one was frozen; stopping before anything is written twice",
     );
     process.exit(70);
-  });
+  };
+  return createPgliteSql(dataDir, onLockLost, packedRecord(log));
+}
+
+function packedRecord(log: Logger): Template {
+  return {
+    path: TEMPLATE_PATH,
+    onUnusable: (error) =>
+      log.warn({ err: error }, "the packed record cannot be used; making one, which takes seconds"),
+  };
 }
 
 async function wireDoorbell({ secrets, concurrency }: Config, log: Logger, onDeaf: () => void): Promise<Doorbell> {
@@ -242,7 +324,7 @@ async function wireDoorbell({ secrets, concurrency }: Config, log: Logger, onDea
 }
 
 function wireLooks(
-  spec: SourcesSpec,
+  workerData: ThreadData,
   size: number,
   { runLook }: WireOverrides,
   { sourceQuerySeconds }: Telemetry,
@@ -250,7 +332,7 @@ function wireLooks(
 ) {
   if (runLook !== undefined) return { runLook, close: () => Promise.resolve() };
   return createLookThreads(
-    () => new Thread(new URL("./look-thread.js", import.meta.url), { workerData: spec }),
+    () => new Thread(new URL("./look-thread.js", import.meta.url), { workerData }),
     size,
     (source, outcome, seconds) => sourceQuerySeconds.observe({ source, outcome }, seconds),
     admit,

@@ -66,19 +66,19 @@ const FLOORS: readonly Floor[] = [
       "ioredis",
       "csv-parse/sync",
       "zod",
-      /^node:(?:crypto|fs|fs\/promises|path|os|timers\/promises)$/,
+      /^node:(?:crypto|fs|fs\/promises|os|path|stream|stream\/promises|timers\/promises|util|zlib)$/,
     ],
     apart: true,
   },
   {
     name: "corner",
-    holds: isOneOf("look.ts", "start-run.ts", "schedule.ts"),
+    holds: isOneOf("look.ts", "recorded-look.ts", "start-run.ts", "schedule.ts"),
     floors: ["judge", "stats", "model", "kayenta", "report", "errors", "port"],
-    packages: [],
+    packages: ["node:zlib"],
   },
   {
     name: "replay",
-    holds: isOneOf("backtest.ts"),
+    holds: isOneOf("backtest.ts", "rejudge.ts"),
     floors: ["corner", "judge", "kayenta", "model", "errors", "port"],
     packages: [],
   },
@@ -105,7 +105,7 @@ const FLOORS: readonly Floor[] = [
   },
   {
     name: "root",
-    holds: isOneOf("wire-sources.ts", "wire-targets.ts", "wire.ts", "main.ts", "look-thread.ts"),
+    holds: isOneOf("wire-sources.ts", "wire-targets.ts", "wire.ts", "main.ts", "look-thread.ts", "pack-record.ts"),
     floors: [
       "errors",
       "model",

@@ -57,6 +57,35 @@ test("Redis without a database is refused with what to set", () => {
   ]);
 });
 
+test("what is kept is bounded: by age, embedded by size too, and what one run may keep", () => {
+  expect(readConfig({})).toMatchObject({
+    evidenceLimitBytes: 4e6,
+    retention: { ageSeconds: 90 * 86_400, contentBytes: 1e9 },
+  });
+  expect(readConfig({ DATABASE_URL: "postgres://localhost/t" }).retention.contentBytes).toBeNull();
+  expect(
+    readConfig({
+      TOUCHSTONE_EVIDENCE_LIMIT: "0MB",
+      TOUCHSTONE_RETENTION: "forever",
+      TOUCHSTONE_RETENTION_SIZE: "2.5GB",
+    }),
+  ).toMatchObject({ evidenceLimitBytes: 0, retention: { ageSeconds: null, contentBytes: 2.5e9 } });
+  expect(
+    faultsOf({
+      TOUCHSTONE_EVIDENCE_LIMIT: "1GB",
+      TOUCHSTONE_RETENTION: "12h",
+      TOUCHSTONE_RETENTION_SIZE: "100",
+    }),
+  ).toEqual([
+    "TOUCHSTONE_EVIDENCE_LIMIT must be at most 256MB",
+    "TOUCHSTONE_RETENTION must be at least 1d, or forever",
+    "TOUCHSTONE_RETENTION_SIZE must be a size, for example 500kB, 4MB or 2GB",
+  ]);
+  expect(faultsOf({ TOUCHSTONE_RETENTION: "soon" })).toEqual([
+    "TOUCHSTONE_RETENTION must be a duration, for example 90d, or forever",
+  ]);
+});
+
 test("a host that others reach needs a token, loopback does not", () => {
   expect(faultsOf({ HOST: "0.0.0.0" })).toEqual([
     expect.stringMatching(/^TOUCHSTONE_TOKEN is not set, but HOST is 0\.0\.0\.0/),

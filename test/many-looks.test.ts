@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RunView } from "../src/model/run.ts";
 import { seeded } from "../src/stats/random.ts";
+import { run as runCommand } from "./cli/run.ts";
 import { startStreet, type Street } from "./street.ts";
 
 /** Runs that look more than once, and runs of more than one candidate, through the whole embedded street. */
@@ -232,3 +233,9 @@ test("a request names one candidate or several, each once", async () => {
     { pointer: "/candidates/2/label", detail: "is the baseline's label, v1" },
   ]);
 });
+
+test("every decided run so far, whatever its plan, is judged again to the same bytes", async () => {
+  const verified = await runCommand(["verify", "--all"], { TOUCHSTONE_URL: street.url });
+  expect(verified.out).toMatch(/\n7 identical, 0 differ, 0 cannot be verified/);
+  expect(verified.code).toBe(0);
+}, 30_000);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
 import { createLogger } from "../src/log.ts";
-import { look } from "../src/look.ts";
+import { lookAndRecord } from "../src/recorded-look.ts";
 import { wireSources } from "../src/wire-sources.ts";
 import { startTouchstone } from "../src/wire.ts";
 
@@ -43,7 +43,8 @@ export async function startStreet(sources: string, env: Readonly<Record<string, 
   const touchstone = await startTouchstone(config, "all", {
     sources: wired,
     log: createLogger("silent"),
-    runLook: (run, previous, now, signal) => look(wired, run, previous, now, signal),
+    runLook: (run, previous, now, signal) =>
+      lookAndRecord(wired, run, previous, now, signal, config.evidenceLimitBytes),
   });
   const url = touchstone.url ?? "";
   return {

@@ -1,5 +1,4 @@
 import type { Request, Response } from "express";
-import type { AuditHead } from "../model/audit.ts";
 
 /** The project of every run until projects exist; the column is there from the first day. */
 export const PROJECT = "default";
@@ -8,7 +7,7 @@ export const PROJECT = "default";
 export function sendList(
   request: Request,
   response: Response,
-  list: { readonly items: readonly unknown[]; readonly nextCursor: string | null; readonly head?: AuditHead },
+  list: object & { readonly items: readonly unknown[]; readonly nextCursor: string | null },
 ): void {
   if (list.nextCursor !== null) {
     const next = new URL(request.originalUrl, "http://localhost");

@@ -5,7 +5,15 @@ import { AnalysisDocument } from "../model/analysis.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { TargetView } from "../model/target.ts";
-import { LookView, OverrideRequest, Report, RunListItem, RunView, StartRunRequest } from "../model/run.ts";
+import {
+  EvidencePage,
+  LookView,
+  OverrideRequest,
+  Report,
+  RunListItem,
+  RunView,
+  StartRunRequest,
+} from "../model/run.ts";
 import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
 import { AuditPage } from "./audit.ts";
@@ -62,6 +70,18 @@ export function toOpenApi(): string {
           responses: { "200": list("A page of looks.", "Look") },
           errors: [400, 401, 404, 503],
         }),
+      },
+      "/v1/runs/{id}/evidence": {
+        get: operation(
+          "listEvidence",
+          "runs",
+          "List the looks of a run with what each was given: enough for anyone with the same engine to judge them again, as `touchstone verify` does.",
+          {
+            parameters: [RUN_ID, ...queryParameters(PageQuery)],
+            responses: { "200": json("A page of looks with their evidence, and the run's snapshot.", "EvidencePage") },
+            errors: [400, 401, 404, 503],
+          },
+        ),
       },
       "/v1/runs/{id}/report": {
         get: operation(
@@ -412,6 +432,7 @@ function componentSchemas(): Record<string, object> {
     Run: RunView,
     RunListItem,
     Look: LookView,
+    EvidencePage,
     Report,
     Delivery: DeliveryView,
     RunEvent,

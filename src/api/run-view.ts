@@ -1,5 +1,5 @@
-import { Report, type LookView, type RunListItem, type RunView } from "../model/run.ts";
-import type { StoredLook, StoredRun } from "../store/store.ts";
+import { Report, type EvidenceView, type LookView, type RunListItem, type RunView } from "../model/run.ts";
+import type { StoredEvidence, StoredLook, StoredRun } from "../store/store.ts";
 
 /** A stored run as callers read it: the row and the report of its last look. */
 export function toRunView(stored: StoredRun): RunView {
@@ -60,4 +60,8 @@ export function toRunListItem({
 export function toLookView({ n, at, decision, report }: StoredLook): LookView {
   const { summary, evidence } = Report.parse(JSON.parse(report));
   return { n, at, decision, summary, evidence };
+}
+
+export function toEvidenceView({ body, ...rest }: StoredEvidence): EvidenceView {
+  return { ...rest, body: body === null ? null : Buffer.from(body).toString("base64") };
 }

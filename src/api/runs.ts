@@ -12,7 +12,7 @@ import { parseAs, readJson } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";
 import { PageQuery, readIdempotency, readQuery, RunListQuery, RunQuery, toPage } from "./parameters.ts";
 import { onlyMethods } from "./problem.ts";
-import { toLookView, toRunListItem, toRunView } from "./run-view.ts";
+import { toEvidenceView, toLookView, toRunListItem, toRunView } from "./run-view.ts";
 import type { RunWatcher } from "./run-watcher.ts";
 
 export interface RunRoutesDependencies extends StartRunDependencies {
@@ -71,6 +71,15 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
       const run = await find(request);
       const listed = await store.listLooks(PROJECT, run.run.id, toPage(readQuery(PageQuery, request)));
       sendList(request, response, { items: listed.items.map(toLookView), nextCursor: listed.nextCursor });
+    })
+    .all(onlyMethods("GET"));
+
+  router
+    .route("/runs/:id/evidence")
+    .get(async (request, response) => {
+      const { run } = await find(request);
+      const listed = await store.listEvidence(PROJECT, run.id, toPage(readQuery(PageQuery, request)));
+      sendList(request, response, { run, items: listed.items.map(toEvidenceView), nextCursor: listed.nextCursor });
     })
     .all(onlyMethods("GET"));
 

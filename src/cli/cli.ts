@@ -1,7 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Config } from "../config.ts";
 import { ERRORS, isTouchstoneError, TouchstoneError } from "../errors.ts";
-import type { AuditHead } from "../model/audit.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import { Verdict } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
@@ -16,17 +15,20 @@ import { calibrate } from "./calibrate.ts";
 import { createClient, type Client } from "./client.ts";
 import { explain } from "./explain.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
+import { tableOrJson, whole } from "./options.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
 import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
 import { addScheduleCommands } from "./schedule.ts";
 import type { Role, ServeOptions } from "./serve.ts";
-import { verifyAudit } from "./verify-audit.ts";
+import { addVerifyCommand } from "./verify.ts";
 
 /** What the command line stands on: everything that touches the world is handed in. */
 export interface CliDependencies {
   readonly readConfig: () => Config;
   readonly serve: (config: Config, options: ServeOptions) => Promise<void>;
   readonly migrate: (config: Config) => Promise<string[]>;
+  readonly backup: (config: Config, file: string) => Promise<RecordSummary>;
+  readonly restore: (config: Config, file: string, options: { overwrite: boolean }) => Promise<RecordSummary>;
   readonly wireFiles: WireFiles;
   readonly readRecordings: ReadRecordings;
   readonly wireReplay: WireReplay;
@@ -263,26 +265,6 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     );
 
   program
-    .command("verify <what>")
-    .description(
-      "`verify audit`: follow the audit log of the server from its first record; exits 1 where it was tampered with",
-    )
-    .addOption(
-      new Option("--known <seq:hash>", "a link that you kept: the log must still hold it").argParser(auditHead),
-    )
-    .action(async (what: string, { known }: { known?: AuditHead }) => {
-      if (what !== "audit")
-        throw new TouchstoneError("invalid_request", `there is no ${what} to verify; write: verify audit`);
-      const check = await verifyAudit(client(), known ?? null, AbortSignal.timeout(600_000));
-      if (check.sound)
-        stdout(`the audit log is sound: ${check.head.seq} records, head ${check.head.seq}:${check.head.hash}\n`);
-      else {
-        stdout(`record ${check.seq} ${check.fault}\n`);
-        setExit(1);
-      }
-    });
-
-  program
     .command("validate <files...>")
     .description("check analyses; with TOUCHSTONE_SOURCES set, also whether they can run here")
     .addOption(
@@ -373,6 +355,23 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
       },
     );
 
+  addVerifyCommand(program, { client, stdout, setExit });
+
+  program
+    .command("backup <file>")
+    .description("write the embedded record to a file; the server must be stopped for that moment")
+    .action(async (file: string) =>
+      stdout(`wrote ${file}: ${describeRecord(await dependencies.backup(readConfig(), file))}\n`),
+    );
+
+  program
+    .command("restore <file>")
+    .description("make the embedded record from a backup, check it, and put it in place; the server must be stopped")
+    .option("--overwrite", "in the place of the record that is there", false)
+    .action(async (file: string, options: { overwrite: boolean }) =>
+      stdout(`restored ${file}: ${describeRecord(await dependencies.restore(readConfig(), file, options))}\n`),
+    );
+
   program
     .command("migrate")
     .description("bring the database at DATABASE_URL to the schema of this program")
@@ -385,6 +384,19 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     });
 
   return program;
+}
+
+/** What of a record was written or read back. */
+interface RecordSummary {
+  readonly schema: number;
+  readonly engine: string;
+  /** Rows by table. */
+  readonly tables: Readonly<Record<string, number>>;
+}
+
+function describeRecord({ schema, engine, tables }: RecordSummary): string {
+  const counted = Object.entries(tables).map(([name, rows]) => `${name.replaceAll("_", " ")} ${rows}`);
+  return `${counted.join(", ")} (schema ${schema}, ${engine})`;
 }
 
 interface RunOptions {
@@ -476,18 +488,6 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function tableOrJson(): Option {
-  return new Option("-o, --output <format>", "what to print").choices(["table", "json"]).default("table");
-}
-
-function whole(lowest: number, highest: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (/^\d+$/.test(text) && number >= lowest && number <= highest) return number;
-    throw new InvalidArgumentError(`must be a whole number from ${lowest} to ${highest}`);
-  };
-}
-
 function argument(): Option {
   return new Option("--arg <name=value>", "an argument of the analysis; may be repeated")
     .default({})
@@ -508,12 +508,6 @@ function instant(text: string): Instant {
 
 function duration(text: string): Duration {
   return check(Duration.safeParse(text));
-}
-
-function auditHead(text: string): AuditHead {
-  const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("write seq:hash, as verify audit prints it");
-  return { seq: Number(match[1]), hash: match[2] ?? "" };
 }
 
 function rollout(text: string): Rollout {

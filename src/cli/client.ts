@@ -1,6 +1,13 @@
 import { ERRORS, TouchstoneError, type ErrorCode, type Issue } from "../errors.ts";
 import { AuditHead, AuditRecord } from "../model/audit.ts";
-import { Report, RunListItem, RunView, type OverrideRequest, type StartRunRequest } from "../model/run.ts";
+import {
+  EvidencePage,
+  Report,
+  RunListItem,
+  RunView,
+  type OverrideRequest,
+  type StartRunRequest,
+} from "../model/run.ts";
 import { ScheduleListItem, ScheduleView, type Schedule } from "../model/schedule.ts";
 import { z } from "zod";
 
@@ -22,6 +29,10 @@ export interface Client {
   readSchedule(name: string, signal: AbortSignal): Promise<ScheduleView>;
   putSchedule(schedule: Schedule, idempotencyKey: string | null, signal: AbortSignal): Promise<ScheduleView>;
   deleteSchedule(name: string, signal: AbortSignal): Promise<void>;
+  /** The very bytes. */
+  readReportText(id: string, signal: AbortSignal): Promise<string>;
+  /** All looks of a run, with what each was given. */
+  readEvidence(id: string, signal: AbortSignal): Promise<Pick<EvidencePage, "run" | "items">>;
 }
 
 const AuditPage = z.object({ items: z.array(AuditRecord), nextCursor: z.string().nullable(), head: AuditHead });
@@ -34,12 +45,7 @@ const Problem = z.object({
 
 /** @param baseUrl  of the server, `TOUCHSTONE_URL`. */
 export function createClient(baseUrl: string, token: string | null): Client {
-  const ask = async <T>(
-    schema: z.ZodType<T>,
-    path: string,
-    signal: AbortSignal,
-    init: RequestInit = {},
-  ): Promise<T> => {
+  const askText = async (path: string, signal: AbortSignal, init: RequestInit = {}): Promise<string> => {
     const headers = {
       accept: "application/json",
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -55,9 +61,19 @@ export function createClient(baseUrl: string, token: string | null): Client {
       const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
       throw new TouchstoneError("server_unavailable", `${baseUrl} cannot be reached: ${reason}`, { cause });
     }
-    const body = response.status === 204 ? null : toJson(text, baseUrl);
-    if (!response.ok) throw toError(body, response.status, baseUrl);
-    const parsed = schema.safeParse(body);
+    if (!response.ok) throw toError(toJson(text, baseUrl), response.status, baseUrl);
+    return text;
+  };
+
+  const ask = async <T>(
+    schema: z.ZodType<T>,
+    path: string,
+    signal: AbortSignal,
+    init: RequestInit = {},
+  ): Promise<T> => {
+    const text = await askText(path, signal, init);
+    // A deletion answers with nothing.
+    const parsed = schema.safeParse(text === "" ? null : toJson(text, baseUrl));
     if (!parsed.success)
       throw new TouchstoneError("server_unavailable", `${baseUrl} did not answer as this version of Touchstone does`, {
         cause: parsed.error,
@@ -76,6 +92,17 @@ export function createClient(baseUrl: string, token: string | null): Client {
         signal,
       ),
     readReport: (id, signal) => ask(Report, `/v1/runs/${encodeURIComponent(id)}/report`, signal),
+    readReportText: (id, signal) => askText(`/v1/runs/${encodeURIComponent(id)}/report`, signal),
+    async readEvidence(id, signal) {
+      const items: EvidencePage["items"] = [];
+      for (let cursor: string | null = null; ;) {
+        const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+        const page = await ask(EvidencePage, `/v1/runs/${encodeURIComponent(id)}/evidence${query}`, signal);
+        items.push(...page.items);
+        cursor = page.nextCursor;
+        if (cursor === null) return { run: page.run, items };
+      }
+    },
     cancelRun: (id, signal) => ask(RunView, `/v1/runs/${encodeURIComponent(id)}/cancel`, signal, { method: "POST" }),
     overrideRun: (id, request, signal) =>
       ask(RunView, `/v1/runs/${encodeURIComponent(id)}/override`, signal, writing("POST", request, null)),

@@ -288,3 +288,29 @@ export const LookView = z
   })
   .meta({ id: "Look" });
 export type LookView = z.infer<typeof LookView>;
+
+/** A look with what it was given, for judging it again. */
+export const EvidenceView = z
+  .object({
+    n: z.int(),
+    at: Instant,
+    report: z.string().describe("The very bytes of the look's report."),
+    engine: z.string().nullable().describe("What judged; null when no evidence was recorded."),
+    bytes: z.int().nullable().describe("Size of the packed evidence, kept or not; null when none was recorded."),
+    state: z
+      .string()
+      .nullable()
+      .describe("The state before this look, where it does not follow from the evidence of the looks before."),
+    body: z
+      .string()
+      .nullable()
+      .describe("What the sources answered, packed, as base64; null when it was more than is kept of a run."),
+  })
+  .meta({ id: "Evidence" });
+export type EvidenceView = z.infer<typeof EvidenceView>;
+
+/** A page of `GET /v1/runs/{id}/evidence`: with the run's snapshot, all that a judge needs. */
+export const EvidencePage = z
+  .object({ run: Run, items: z.array(EvidenceView), nextCursor: z.string().nullable() })
+  .meta({ id: "EvidencePage" });
+export type EvidencePage = z.infer<typeof EvidencePage>;

@@ -1,4 +1,5 @@
 import { TouchstoneError } from "../errors.ts";
+import { digestOf } from "../model/canonical.ts";
 import type { Ask, Sql } from "./sql.ts";
 
 /** In order, never edited once released: a change is a new entry. Every name is qualified, since an embedded record has one session for all. */
@@ -192,15 +193,50 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       create function touchstone.effective(run text, computed text) returns text language sql stable as
         $$ select coalesce((select o.verdict from touchstone.overrides o where o.run_id = run order by o.n desc limit 1), computed) $$;`,
   },
+  {
+    name: "evidence of looks, attempts that retention has deleted",
+    script: `
+      create table touchstone.evidence (
+        run_id text not null,
+        n      int not null,
+        engine text not null,
+        bytes  int not null,
+        state  text,
+        body   bytea,
+        primary key (run_id, n),
+        foreign key (run_id, n) references touchstone.looks (run_id, n) on delete cascade
+      );
+      alter table touchstone.evidence alter column body set storage external;
+
+      create table touchstone.deleted_attempts (
+        project        text not null,
+        identity       text not null,
+        attempts       int not null,
+        spent_rollback double precision not null,
+        spent_promote  double precision not null,
+        primary key (project, identity)
+      );
+      create index runs_ended on touchstone.runs ((coalesce(decided_at, greatest(created_at, due_at)))) where status in ('done', 'failed', 'cancelled');
+      create index idempotency_keys_outcome on touchstone.idempotency_keys (outcome);
+      create index idempotency_keys_oldest on touchstone.idempotency_keys (created_at);`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** Of every step to the newest schema, for what is made beforehand and must fit. */
+export const SCHEMA_DIGEST = digestOf(MIGRATIONS);
+
 /** Any fixed number: two processes that migrate at once take turns. */
 const MIGRATION_LOCK = 7_265_001;
 
-/** Brings the record to the newest schema. @returns the names of the steps that were taken, none when it was current. */
-export async function migrate(sql: Sql): Promise<string[]> {
+/**
+ * Brings the record to the newest schema.
+ *
+ * @param upTo  an older version to stop at, for what was written under it.
+ * @returns the names of the steps that were taken, none when it was current.
+ */
+export async function migrate(sql: Sql, upTo = SCHEMA_VERSION): Promise<string[]> {
   return sql.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     await tx.query("create schema if not exists touchstone");
@@ -211,7 +247,7 @@ export async function migrate(sql: Sql): Promise<string[]> {
     const taken: string[] = [];
     for (const [index, { name, script }] of MIGRATIONS.entries()) {
       const version = index + 1;
-      if (version <= current) continue;
+      if (version <= current || version > upTo) continue;
       for (const statement of splitStatements(script)) await tx.query(statement);
       await tx.query("insert into touchstone.migrations (version, name) values ($1, $2)", [version, name]);
       taken.push(name);
@@ -234,7 +270,8 @@ export async function checkSchema(sql: Sql): Promise<void> {
   }
 }
 
-async function currentVersion(sql: Ask): Promise<number> {
+/** 0 is not answered: it asks a table that the first migration makes. */
+export async function currentVersion(sql: Ask): Promise<number> {
   const [row] = await sql.query<{ version: number | null }>(
     "select max(version) as version from touchstone.migrations",
   );

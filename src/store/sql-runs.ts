@@ -3,6 +3,7 @@ import { canonicalJson, digestOf } from "../model/canonical.ts";
 import type { Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
+import { listEvidence } from "./evidence.ts";
 import { keepOutcome, takeKey } from "./idempotency-keys.ts";
 import { readCursor, toPage } from "./page.ts";
 import { LIST_COLUMNS, LookRow, readForSure, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
@@ -59,6 +60,8 @@ export const createRunStore = (sql: Sql): RunStore => ({
       (look) => look,
     );
   },
+
+  listEvidence: (project, id, page) => listEvidence(sql, project, id, page),
 
   cancelRun: (project, id, detail, actor) =>
     sql.transaction(async (tx) => {
@@ -267,10 +270,12 @@ async function supersede(
   return ids;
 }
 
+/** One statement each, so that attempts which retention deletes at this moment are counted once. */
 async function spentByAttempts(tx: Ask, project: string, identity: string): Promise<EarlierAttempts> {
   const [row] = await tx.query<{ rollback: number; promote: number }>(
-    `select coalesce(sum(spent_rollback), 0)::float8 as rollback, coalesce(sum(spent_promote), 0)::float8 as promote
-     from touchstone.runs where project = $1 and identity = $2`,
+    `select coalesce(sum(spent_rollback), 0)::float8 as rollback, coalesce(sum(spent_promote), 0)::float8 as promote from (
+       select spent_rollback, spent_promote from touchstone.runs where project = $1 and identity = $2
+       union all select spent_rollback, spent_promote from touchstone.deleted_attempts where project = $1 and identity = $2) attempts`,
     [project, identity],
   );
   return { spentRollback: row?.rollback ?? 0, spentPromote: row?.promote ?? 0 };
@@ -278,7 +283,9 @@ async function spentByAttempts(tx: Ask, project: string, identity: string): Prom
 
 async function nextAttempt(tx: Ask, project: string, identity: string): Promise<number> {
   const [row] = await tx.query<{ attempt: number }>(
-    "select coalesce(max(attempt), 0) + 1 as attempt from touchstone.runs where project = $1 and identity = $2",
+    `select coalesce(max(attempt), 0) + 1 as attempt from (
+       select attempt from touchstone.runs where project = $1 and identity = $2
+       union all select attempts from touchstone.deleted_attempts where project = $1 and identity = $2) attempts`,
     [project, identity],
   );
   return row?.attempt ?? 1;

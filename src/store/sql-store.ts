@@ -1,6 +1,7 @@
 import { createAnalysisStore } from "./sql-analyses.ts";
 import { createAuditStore } from "./sql-audit.ts";
 import { createOutbox } from "./sql-outbox.ts";
+import { createKeepingStore } from "./sql-keeping.ts";
 import { createRunStore } from "./sql-runs.ts";
 import { createScheduleStore } from "./sql-schedules.ts";
 import { createWorkStore } from "./sql-work.ts";
@@ -15,6 +16,7 @@ export const createSqlStore = (sql: Sql): Store => ({
   ...createAuditStore(sql),
   ...createOutbox(sql),
   ...createScheduleStore(sql),
+  ...createKeepingStore(sql),
 
   async ping() {
     await sql.query("select 1");

@@ -2,6 +2,7 @@ import { readStoredState, toStoredState } from "../model/look-state.ts";
 import { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
+import { keepEvidence } from "./evidence.ts";
 import { RUN_COLUMNS, RunRow } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
@@ -69,6 +70,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
         "insert into touchstone.looks (run_id, n, epoch, at, decision, report) values ($1, $2, $3, $4, $5, $6)",
         [claim.run.id, row.looks, claim.epoch, look.at, look.decision, look.report],
       );
+      await keepEvidence(tx, claim, row.looks, look);
       if (look.nextAt === null) await tellOfEnd(tx, [claim.run.id], `worker ${claim.worker}`);
       return true;
     }),

@@ -13,7 +13,7 @@ import type { Version } from "../model/version.ts";
  *
  * Every time is the database's. Every method may throw TouchstoneError `store_unavailable`.
  */
-export interface Store extends RunStore, WorkStore, AnalysisStore, ScheduleStore, AuditStore, Outbox {
+export interface Store extends RunStore, WorkStore, AnalysisStore, ScheduleStore, AuditStore, Outbox, KeepingStore {
   /** Resolves when the record answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -31,6 +31,8 @@ export interface RunStore {
   readRun(project: string, id: string): Promise<StoredRun | null>;
   listRuns(project: string, filter: RunFilter, page: Page): Promise<Listed<StoredRun>>;
   listLooks(project: string, id: string, page: Page): Promise<Listed<StoredLook>>;
+  /** What each look was given, beside its report; of looks without evidence only that. */
+  listEvidence(project: string, id: string, page: Page): Promise<Listed<StoredEvidence>>;
   /** @returns the run after the attempt; null when there is none. A terminal run stays as it is. */
   cancelRun(project: string, id: string, detail: string, actor: string): Promise<StoredRun | null>;
   /**
@@ -166,6 +168,34 @@ export interface ScheduleStore {
   newestVersion(project: string, analysis: string): Promise<Version | null>;
 }
 
+/** What keeps the record from growing for ever. */
+export interface KeepingStore {
+  /**
+   * Deletes the runs that ended longest ago and have nothing left to be told, with their looks, evidence and idempotency keys; what their attempts spent of their error budgets stays. Live runs never.
+   *
+   * @param endedBeforeSeconds  how long ago a run must have ended.
+   * @param limit  of runs in one transaction.
+   * @returns null when another process is at it.
+   */
+  deleteEndedRuns(endedBeforeSeconds: number, limit: number): Promise<DeletedRuns | null>;
+  /** Deletes idempotency keys of this age that belong to no stored run, and what became of slots of schedules that long ago. @returns how many keys; null when another process is at it. */
+  deleteOldKeys(olderThanSeconds: number, limit: number): Promise<number | null>;
+  measure(): Promise<RecordSize>;
+}
+
+export interface DeletedRuns {
+  readonly runs: number;
+  /** Of their content, as `RecordSize` counts it. */
+  readonly contentBytes: number;
+}
+
+export interface RecordSize {
+  /** Reports, states and evidence as they are stored: what retention can free. */
+  readonly contentBytes: number;
+  /** Tables and indexes with their free space, which does not shrink but is used again. */
+  readonly diskBytes: number;
+}
+
 /** A key that makes a repeated request the same request. */
 export interface Idempotency {
   readonly route: string;
@@ -248,6 +278,32 @@ export interface NewLook {
   readonly state: LookState;
   /** When the run is due again; null when this look decided, which ends the run. */
   readonly nextAt: Instant | null;
+  /** Absent where nobody recorded it; then the run cannot be judged again. */
+  readonly evidence?: NewEvidence;
+}
+
+/** What a look was given, packed. */
+export interface NewEvidence {
+  readonly engine: string;
+  /** Of the packed evidence, kept or not. */
+  readonly bytes: number;
+  /** What is kept of one run; beyond it older looks give way, with the state put in their place. */
+  readonly limitBytes: number;
+  /** Null when it alone is more than the limit. */
+  readonly body: Uint8Array<ArrayBuffer> | null;
+}
+
+/** A look as verification needs it: what was judged and what came of it. */
+export interface StoredEvidence {
+  readonly n: number;
+  readonly at: Instant;
+  /** The very bytes. */
+  readonly report: string;
+  readonly engine: string | null;
+  readonly bytes: number | null;
+  /** The stored state before this look, where the evidence of the looks before is not there to give it. */
+  readonly state: string | null;
+  readonly body: Uint8Array | null;
 }
 
 export interface StoredAnalysis {

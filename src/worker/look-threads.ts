@@ -5,10 +5,16 @@ import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import type { Admit } from "../sources/admission.ts";
 import type { ObserveQuery } from "../sources/observed.ts";
+import type { NewEvidence } from "../store/store.ts";
 import { serveTurns, type TurnAnswer, type TurnRequest } from "./admission-messages.ts";
 
+/** What a look comes to, with what it was given where that is recorded. */
+export interface Looked extends Judged {
+  readonly evidence?: NewEvidence;
+}
+
 /** A look with its sources bound: inline in tests and at the command line, in a thread in a worker. */
-export type RunLook = (run: Run, previous: LookState | null, now: Instant, signal: AbortSignal) => Promise<Judged>;
+export type RunLook = (run: Run, previous: LookState | null, now: Instant, signal: AbortSignal) => Promise<Looked>;
 
 /** To a thread. */
 export type ThreadRequest =
@@ -24,7 +30,7 @@ export type ThreadRequest =
 
 /** From a thread. */
 export type ThreadAnswer =
-  | { readonly kind: "judged"; readonly id: number; readonly judged: Judged }
+  | { readonly kind: "judged"; readonly id: number; readonly judged: Looked }
   | { readonly kind: "failed"; readonly id: number; readonly error: Error }
   | { readonly kind: "observed"; readonly source: string; readonly outcome: string; readonly seconds: number }
   | TurnRequest;
@@ -41,11 +47,11 @@ interface Seat {
   readonly thread: Thread;
   /** Set before anything is awaited, so that no two looks take one seat. */
   taken: boolean;
-  busy: { readonly id: number; settle(outcome: Judged | Error): void } | null;
+  busy: { readonly id: number; settle(outcome: Looked | Error): void } | null;
 }
 
 /**
- * Threads that run looks, so that parsing and arithmetic never hold up the main loop. Only the report and the state come back.
+ * Threads that run looks, so that parsing and arithmetic never hold up the main loop. Only the report, the state and the packed evidence come back.
  *
  * @param create  starts a thread that speaks ThreadRequest and ThreadAnswer.
  * @param size    how many looks run at once; more wait.
@@ -112,7 +118,7 @@ export function createLookThreads(
     };
     try {
       signal.throwIfAborted();
-      return await new Promise<Judged>((resolve, reject) => {
+      return await new Promise<Looked>((resolve, reject) => {
         seat.busy = { id, settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)) };
         signal.addEventListener("abort", abort, { once: true });
         seat.thread.postMessage({ kind: "look", id, run, previous, now } satisfies ThreadRequest);

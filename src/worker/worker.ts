@@ -1,12 +1,11 @@
 import type { Doorbell } from "../doorbell/doorbell.ts";
 import { isTouchstoneError } from "../errors.ts";
-import type { Judged } from "../judge/judge.ts";
 import type { Logger } from "../log.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import type { ScheduleSlot } from "../model/schedule.ts";
 import type { Claim, NewLook, Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { LookThreadDied, type RunLook } from "./look-threads.ts";
+import { LookThreadDied, type Looked, type RunLook } from "./look-threads.ts";
 
 export interface WorkerDependencies {
   readonly store: Store;
@@ -194,7 +193,7 @@ export function startWorker(
   };
 }
 
-function toNewLook(claim: Claim, { report, state, nextAt }: Judged): NewLook {
+function toNewLook(claim: Claim, { report, state, nextAt, evidence }: Looked): NewLook {
   if ((report.verdict === null) !== (nextAt !== null))
     throw new RangeError("a look decides, or it says when the next one is due");
   return {
@@ -205,5 +204,6 @@ function toNewLook(claim: Claim, { report, state, nextAt }: Judged): NewLook {
     report: canonicalJson(report),
     state,
     nextAt,
+    ...(evidence === undefined ? {} : { evidence }),
   };
 }

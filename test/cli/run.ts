@@ -1,6 +1,7 @@
 import { runCli, type CliDependencies } from "../../src/cli/cli.ts";
 import { readConfig } from "../../src/config.ts";
 import { readRecordings, replaySources, wireFiles, wireSources } from "../../src/wire-sources.ts";
+import { backUpRecord, restoreRecord } from "../../src/wire.ts";
 
 export const NOW = "2026-11-20T09:00:00.000Z";
 
@@ -16,6 +17,8 @@ export async function run(
     readConfig: () => readConfig(env),
     serve: () => Promise.reject(new Error("not in this test")),
     migrate: () => Promise.resolve([]),
+    backup: backUpRecord,
+    restore: restoreRecord,
     wireFiles,
     readRecordings,
     wireReplay: replaySources,

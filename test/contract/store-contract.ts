@@ -33,6 +33,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       await sql.query("delete from touchstone.analyses");
       await sql.query("delete from touchstone.idempotency_keys");
       await sql.query("delete from touchstone.outbox");
+      await sql.query("delete from touchstone.deleted_attempts");
     });
 
     const start = (
@@ -296,6 +297,193 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       const read = readAnalysis(SMALL_ANALYSIS.replace("name: small", `name: ${name}`), "the test");
       return { name, origin, document: read.document, digest: analysisDigest(read.analysis) };
     };
+
+    const lookWith = (
+      claimed: Claim,
+      body: Uint8Array<ArrayBuffer> | null,
+      limitBytes: number,
+      nextAt: string | null,
+    ) =>
+      store.storeLook(claimed, {
+        at: claimed.now,
+        decision: nextAt === null ? "pause" : "continue",
+        summary: "a test",
+        score: null,
+        report: `{"look":${claimed.looks + 1}}`,
+        state: {
+          v: 2,
+          looks: claimed.looks + 1,
+          metrics: {},
+          digest: `sha256:${claimed.looks + 1}`,
+          sampleRatio: null,
+        },
+        nextAt,
+        evidence: { engine: "touchstone test", bytes: body?.length ?? 9999, limitBytes, body },
+      });
+
+    test("the evidence of a look is stored with it, to the byte, and a look without any has none", async () => {
+      const { run } = await start();
+      const body = Uint8Array.from({ length: 700 }, (_, i) => (i * 89) % 256);
+      await lookWith(await claim("a"), body, 1000, PAST);
+      await decide(await claim("a"));
+      const { items, nextCursor } = await store.listEvidence("default", run.run.id, { limit: 1, cursor: null });
+      expect(items).toEqual([
+        {
+          n: 1,
+          at: expect.any(String),
+          report: '{"look":1}',
+          engine: "touchstone test",
+          bytes: 700,
+          state: null,
+          body: expect.any(Uint8Array),
+        },
+      ]);
+      expect(Buffer.compare(items[0]?.body ?? new Uint8Array(0), body)).toBe(0);
+      const next = await store.listEvidence("default", run.run.id, { limit: 1, cursor: nextCursor });
+      expect(next).toMatchObject({
+        items: [{ n: 2, engine: null, bytes: null, state: null, body: null }],
+        nextCursor: null,
+      });
+      expect((await store.listEvidence("other", run.run.id, { limit: 1, cursor: null })).items).toEqual([]);
+    });
+
+    test("evidence beyond the limit of a run takes the place of the older, with the state that it follows from", async () => {
+      const { run } = await start();
+      const body = (length: number) => new Uint8Array(length).fill(1);
+      for (const length of [400, 400, 400]) await lookWith(await claim("a"), body(length), 1000, PAST);
+      await lookWith(await claim("a"), null, 1000, PAST);
+      await lookWith(await claim("a"), body(100), 1000, null);
+      const { items } = await store.listEvidence("default", run.run.id, { limit: 9, cursor: null });
+      expect(
+        items.map(({ bytes, state, body: kept }) => [
+          bytes,
+          kept?.length ?? null,
+          state === null ? null : JSON.parse(state).digest,
+        ]),
+      ).toEqual([
+        [400, null, null],
+        [400, null, null],
+        [400, 400, "sha256:2"],
+        [9999, null, null],
+        [100, 100, "sha256:4"],
+      ]);
+    });
+
+    /** As if everything in the record had happened so much earlier. */
+    const age = async (interval: string) => {
+      await sql.query("alter table touchstone.runs disable trigger runs_terminal_is_final");
+      await sql.query(
+        `update touchstone.runs set created_at = created_at - interval '${interval}', decided_at = decided_at - interval '${interval}', due_at = due_at - interval '${interval}'`,
+      );
+      await sql.query("alter table touchstone.runs enable trigger runs_terminal_is_final");
+      await sql.query(`update touchstone.idempotency_keys set created_at = created_at - interval '${interval}'`);
+    };
+    const DAY = 86_400;
+    const countOf = async (table: string) =>
+      (await sql.query<{ n: number }>(`select count(*)::int as n from touchstone.${table}`))[0]?.n;
+
+    test("runs that ended long ago are deleted with all that is theirs, live ones and young ones stay", async () => {
+      const key = { route: "POST /v1/runs", key: "old", bodyDigest: "sha256:a" };
+      const old = await start({ key });
+      await lookWith(await claim("a"), new Uint8Array(500), 1000, null);
+      const cancelled = await start();
+      await store.cancelRun("default", cancelled.run.run.id, "not wanted", "a test");
+      const live = await start({ key: { ...key, key: "live" } });
+      await lookWith(await claim("a"), new Uint8Array(500), 1000, NEVER);
+      const overdue = await start();
+      await age("91 days");
+      const young = await start({ key: { ...key, key: "young" } });
+      await lookWith(await claim("a", 30, young.run.run.id), new Uint8Array(500), 1000, null);
+
+      const { contentBytes, diskBytes } = await store.measure();
+      expect(await store.deleteEndedRuns(92 * DAY, 10)).toEqual({ runs: 0, contentBytes: 0 });
+      const first = await store.deleteEndedRuns(90 * DAY, 1);
+      const second = await store.deleteEndedRuns(90 * DAY, 1);
+      expect([first?.runs, second?.runs]).toEqual([1, 1]);
+      expect(await store.deleteEndedRuns(90 * DAY, 10)).toEqual({ runs: 0, contentBytes: 0 });
+      expect((await store.measure()).contentBytes).toBe(
+        contentBytes - (first?.contentBytes ?? 0) - (second?.contentBytes ?? 0),
+      );
+      expect(diskBytes).toBeGreaterThan(contentBytes);
+
+      expect(await store.readRun("default", old.run.run.id)).toBeNull();
+      expect(await store.readRun("default", cancelled.run.run.id)).toBeNull();
+      expect(await store.readRun("default", live.run.run.id)).toMatchObject({ status: "running" });
+      expect(await store.readRun("default", overdue.run.run.id)).toMatchObject({ status: "queued" });
+      expect(
+        (await store.listEvidence("default", young.run.run.id, { limit: 9, cursor: null })).items[0]?.body?.length,
+      ).toBe(500);
+      expect([await countOf("runs"), await countOf("looks"), await countOf("evidence")]).toEqual([3, 2, 2]);
+      // The key of the deleted run is free, those of the others are not, however old.
+      expect(await store.deleteOldKeys(90 * DAY, 10)).toBe(0);
+      expect((await start({ key })).outcome).toBe("created");
+      expect((await start({ key: { ...key, key: "live" } })).outcome).toBe("repeated");
+    });
+
+    test("old idempotency keys of no stored run are deleted, a few at a time", async () => {
+      for (const [index, name] of ["a", "b", "c"].entries())
+        await store.putAnalysis(
+          "default",
+          analysis(name, "api"),
+          { route: "PUT", key: `k${index}`, bodyDigest: "d" },
+          "a test",
+        );
+      await age("91 days");
+      await store.putAnalysis(
+        "default",
+        analysis("d", "api"),
+        { route: "PUT", key: "young", bodyDigest: "d" },
+        "a test",
+      );
+      expect(await store.deleteOldKeys(90 * DAY, 2)).toBe(2);
+      expect(await store.deleteOldKeys(90 * DAY, 2)).toBe(1);
+      expect(await countOf("idempotency_keys")).toBe(1);
+    });
+
+    test("what deleted attempts spent of an error budget stays spent, and attempts are counted on", async () => {
+      const seen: unknown[] = [];
+      const attempt = (place: Rollout) =>
+        store.startRun({
+          project: "default",
+          requestDigest: "sha256:body",
+          idempotency: null,
+          actor: "a test",
+          admit: () => undefined,
+          build: (_, earlier) => {
+            seen.push(earlier);
+            return { run: runOf({ id: `run_${(ids += 1)}`, rollout: place }), dueAt: PAST };
+          },
+        });
+      for (const n of [1, 2]) {
+        const started = await attempt(rollout);
+        expect(started.run.attempt).toBe(n);
+        const claimed = await claim("a");
+        await store.storeLook(claimed, {
+          at: claimed.now,
+          decision: "pause",
+          summary: "a test",
+          score: null,
+          report: "{}",
+          state: {
+            v: 2,
+            looks: 1,
+            metrics: {},
+            digest: "d",
+            sampleRatio: null,
+            spent: { rollback: 0.25, promote: 0.125 },
+          },
+          nextAt: null,
+        });
+        await age("91 days");
+        expect(await store.deleteEndedRuns(90 * DAY, 10)).toMatchObject({ runs: 1 });
+      }
+      expect((await attempt(rollout)).run.attempt).toBe(3);
+      expect(seen.filter((earlier) => earlier !== null)).toEqual([
+        { spentRollback: 0, spentPromote: 0 },
+        { spentRollback: 0.25, spentPromote: 0.125 },
+        { spentRollback: 0.5, spentPromote: 0.25 },
+      ]);
+    });
 
     test("analyses are put, read, listed and deleted; those of files stay with the files", async () => {
       await store.putAnalysis("default", analysis("b", "api"), null, "a test");

@@ -118,7 +118,7 @@ function differences(full: Judged, brief: Judged): string[] {
 
 const reasonsOf = ({ report }: Judged): string => report.reasons.map(({ text }) => text).join("; ");
 
-function runOf({ analysis, window }: BadCase): Run {
+export function runOf({ analysis, window }: BadCase): Run {
   return {
     id: "run_1",
     analysis,
@@ -132,7 +132,7 @@ function runOf({ analysis, window }: BadCase): Run {
 }
 
 /** Plays back what the case has of each arm, through its faults. */
-function sourceOf({ metrics }: BadCase, at: () => LookAt): MetricSource {
+export function sourceOf({ metrics }: BadCase, at: () => LookAt): MetricSource {
   const byName = new Map(metrics.map((metric) => [metric.name, metric]));
   const replay = createReplaySource(
     new Map(ARM_NAMES.map((arm) => [arm, new Map(metrics.map(({ name, recorded }) => [name, recorded[arm]]))])),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkSchema, migrate, SCHEMA_VERSION } from "../../src/store/migrations.ts";
 import { createPostgresSql } from "../../src/store/postgres.ts";
+import { createKeepingStore } from "../../src/store/sql-keeping.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
@@ -32,6 +33,37 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
     expect(taken.map((steps) => steps.length).toSorted((x, y) => x - y)).toEqual([0, SCHEMA_VERSION]);
     await checkSchema(b);
     await Promise.all([a.close(), b.close()]);
+    await other.drop();
+  });
+
+  test("while one process deletes old runs another does not", async () => {
+    const other = await createDatabase(serverUrl ?? "");
+    const sql = createPostgresSql({ connectionString: other.url, poolSize: 3, onError: ignore });
+    await migrate(sql);
+    const store = createSqlStore(sql);
+    let release = (): void => undefined;
+    let tell = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const taken = new Promise<void>((resolve) => (tell = resolve));
+    // The first is in the middle of its transaction as long as this test wants.
+    const slow = createKeepingStore({
+      ...sql,
+      transaction: (work) =>
+        sql.transaction(async (tx) => {
+          const result = await work(tx);
+          tell();
+          await held;
+          return result;
+        }),
+    });
+    const first = slow.deleteEndedRuns(1, 10);
+    await taken;
+    expect(await store.deleteEndedRuns(1, 10)).toBeNull();
+    expect(await store.deleteOldKeys(1, 10)).toBeNull();
+    release();
+    expect(await first).toEqual({ runs: 0, contentBytes: 0 });
+    expect(await store.deleteEndedRuns(1, 10)).toEqual({ runs: 0, contentBytes: 0 });
+    await store.close();
     await other.drop();
   });
 

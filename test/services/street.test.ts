@@ -7,6 +7,7 @@ import { Histogram, Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { RunView } from "../../src/model/run.ts";
 import { seeded, standardNormal } from "../../src/stats/random.ts";
+import { run as runCommand } from "../cli/run.ts";
 import { askServer } from "../street.ts";
 import { createDatabase } from "./database.ts";
 import { createEvals } from "./evals.ts";
@@ -54,6 +55,8 @@ async function startApart(env: Record<string, string>): Promise<Deployment> {
     readConfig: () => readConfig(all),
     serve: never,
     migrate: migrateRecord,
+    backup: never,
+    restore: never,
     wireFiles: never,
     readRecordings: () => {
       throw new Error("not in this test");
@@ -210,6 +213,15 @@ describe.skipIf(postgresUrl === null || prometheusUrl === null)("the street on r
       expect(a?.findings).toEqual(b?.findings);
       expect(a?.evidence).toEqual(b?.evidence);
     });
+
+    test.skipIf(missing)(
+      "everything judged so far is judged again here to the same bytes, dead sources included",
+      async () => {
+        const verified = await runCommand(["verify", "--all"], { TOUCHSTONE_URL: deployment.url });
+        expect(verified.out).toMatch(/\n(?:2[5-9]|[3-9]\d) identical, 0 differ, 0 cannot be verified/);
+        expect(verified.code).toBe(0);
+      },
+    );
 
     test.skipIf(missing)("what Touchstone tells of itself holds no secret", async () => {
       await judge("v2");
