@@ -20,7 +20,8 @@ export function createAuditRoutes({ store }: { store: Store }): Router {
       // The head first: a page that is read after it holds at least the records up to it.
       const head = await store.readAuditHead(PROJECT);
       const listed = await store.listAudit(PROJECT, subject ?? null, toPage(page));
-      sendList(request, response, { ...listed, head });
+      const auditPage = { ...listed, head };
+      sendList(request, response, auditPage);
     })
     .all(onlyMethods("GET"));
   return router;

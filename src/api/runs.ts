@@ -79,7 +79,8 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .get(async (request, response) => {
       const { run } = await find(request);
       const listed = await store.listEvidence(PROJECT, run.id, toPage(readQuery(PageQuery, request)));
-      sendList(request, response, { run, items: listed.items.map(toEvidenceView), nextCursor: listed.nextCursor });
+      const page = { run, items: listed.items.map(toEvidenceView), nextCursor: listed.nextCursor };
+      sendList(request, response, page);
     })
     .all(onlyMethods("GET"));
 

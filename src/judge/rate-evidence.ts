@@ -61,12 +61,11 @@ export function rateEvidence(
       direction === 1 ? [likely.expected.candidate, candidate.trials] : [likely.expected.baseline, baseline.trials];
     if (!isFew(expected, trials)) return likely.p;
     const score = proportionMarginTest(candidate, baseline, tolerance, direction, alternative, { dispersion, df }).p;
-    if (!independent || !small) return Math.max(score, likely.p);
     // The exact test knows borders of one part; the looser one at the baseline's share is the one that binds there.
-    return Math.max(
-      score,
-      exactUnconditional(candidate, baseline, looserBorder(tolerance, shares.baseline, direction), alternative).p,
-    );
+    const border = looserBorder(tolerance, shares.baseline, direction);
+    // A margin of the whole baseline or more lies at no rate that could be tested exactly.
+    if (!independent || !small || ("ratio" in border && border.ratio <= 0)) return Math.max(score, likely.p);
+    return Math.max(score, exactUnconditional(candidate, baseline, border, alternative).p);
   };
 
   return {

@@ -104,7 +104,10 @@ test("without evidence nothing is claimed, and the exit code is 2", async () => 
 }, 30_000);
 
 test("what cannot be asked is refused with what to do", async () => {
-  expect(await verify(street.url)).toMatchObject({ code: 64, err: expect.stringContaining("give a run, or --all") });
+  expect(await verify(street.url)).toMatchObject({
+    code: 64,
+    err: expect.stringContaining("give a run, --all, or audit"),
+  });
   expect(await verify(street.url, "run_1", "--all")).toMatchObject({ code: 64 });
   expect(await verify(street.url, "run_1")).toMatchObject({
     code: 64,

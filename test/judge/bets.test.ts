@@ -419,3 +419,14 @@ test("looks without detail decide alike", async () => {
     expect(lean).toEqual(full.map(({ report }) => report.verdict));
   }
 });
+
+test("a fall by as much as the margin allows, or by more, is judged like any other", async () => {
+  for (const margin of ["50%", "100%", "150%"]) {
+    const analysis = analysisWith(ERRORS.replace("2pp", margin), PLAN);
+    // Twenty sessions an arm are few enough for the exact test, which knows no ratio of nothing.
+    const few = (seed: number, rate: number) => rowsOf(seed, event(rate), () => 1);
+    const looks = await play(analysis, [{ baseline: few(1, 0.5), candidate: few(2, 0) }]);
+    expect(looks.length).toBeGreaterThan(1);
+    expect(["unclear", "safe", "better"]).toContain(lastOf(looks).report.findings[0]?.finding);
+  }
+});

@@ -36,7 +36,7 @@ function looksIn(threads: number, url: string, options: object) {
   };
   const started: Thread[] = [];
   const start = (): Thread => {
-    const thread = new Thread(BEGIN_THREAD, { eval: true, workerData: spec });
+    const thread = new Thread(BEGIN_THREAD, { eval: true, workerData: { sources: spec, evidenceLimitBytes: 0 } });
     started.push(thread);
     return thread;
   };
