@@ -16,6 +16,8 @@ import { durationSeconds, isDuration } from "./model/time.ts";
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where a worker alone serves its health and metrics; null: nowhere. */
+  readonly metricsPort: number | null;
   readonly logLevel: string;
   readonly concurrency: number;
   /** Runs that are due and wait for a worker; beyond that no more are taken. */
@@ -34,6 +36,8 @@ export interface Config {
     /** Of reports, states and evidence; null sets no bound. */
     readonly contentBytes: number | null;
   };
+  /** Whether traces are sent. Where to, and all else of it, the vendor reads from the standard `OTEL_*` variables itself. */
+  readonly tracing: boolean;
   /** Where `run`, `wait`, `get` and `list` find the server. */
   readonly url: string;
   /** Never logged, never stored, never part of an answer. */
@@ -62,14 +66,11 @@ const SHORTEST_RETENTION_SECONDS = 86_400;
 /** An embedded record stands on somebody's own disk; a Postgres server has an operator. */
 const EMBEDDED_CONTENT_BYTES = 1e9;
 
+const port = z.string().regex(/^\d+$/, "must be a port number").transform(Number).pipe(z.int().min(0).max(65535));
 const Environment = z.object({
   HOST: text.default("127.0.0.1"),
-  PORT: z
-    .string()
-    .regex(/^\d+$/, "must be a port number")
-    .transform(Number)
-    .pipe(z.int().min(0).max(65535))
-    .default(8080),
+  PORT: port.default(8080),
+  TOUCHSTONE_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   DATABASE_URL: z
     .string()
@@ -165,6 +166,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         issues.push({ pointer: `${variable}: ${given[variable]}`, detail: `refers to env:${name}, which is not set` });
     }
   }
+  const tracing = readTracing(env, issues);
   if (values === undefined || issues.length > 0) {
     throw new TouchstoneError(
       "invalid_config",
@@ -175,6 +177,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return {
     host: values.HOST,
     port: values.PORT,
+    metricsPort: values.TOUCHSTONE_METRICS_PORT ?? null,
     logLevel: values.LOG_LEVEL,
     concurrency: values.TOUCHSTONE_CONCURRENCY,
     maxWaiting: values.TOUCHSTONE_MAX_WAITING,
@@ -188,6 +191,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       contentBytes:
         values.TOUCHSTONE_RETENTION_SIZE ?? (values.DATABASE_URL === undefined ? EMBEDDED_CONTENT_BYTES : null),
     },
+    tracing,
     url: values.TOUCHSTONE_URL,
     secrets: {
       databaseUrl: values.DATABASE_URL ?? null,
@@ -200,6 +204,21 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       ),
     },
   };
+}
+
+/** As the standard has it: an endpoint turns traces on, and `OTEL_SDK_DISABLED=true` or `OTEL_TRACES_EXPORTER=none` turns them off again. */
+function readTracing(env: Readonly<Record<string, string | undefined>>, issues: Issue[]): boolean {
+  const names = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const isSet = (name: string) => env[name] !== undefined && env[name] !== "";
+  const off = env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true" || env["OTEL_TRACES_EXPORTER"] === "none";
+  if (off || !names.some(isSet)) return false;
+  for (const name of names)
+    if (isSet(name) && !/^https?:\/\/[^\s/]/.test(env[name] ?? ""))
+      issues.push({ pointer: name, detail: "must be an http or https URL" });
+  for (const name of ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"])
+    if (isSet(name) && env[name] !== "http/protobuf")
+      issues.push({ pointer: name, detail: `is ${env[name]}; traces are sent as http/protobuf only` });
+  return true;
 }
 
 function readSources(path: string, issues: Issue[]): SourceConfig[] {

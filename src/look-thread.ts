@@ -1,10 +1,9 @@
 import { setMaxListeners } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { lookAndRecord } from "./recorded-look.ts";
-import { observed } from "./sources/observed.ts";
 import { wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { askForTurns } from "./worker/admission-messages.ts";
 import type { ThreadAnswer, ThreadRequest } from "./worker/look-threads.ts";
+import { observedLook } from "./worker/observed-look.ts";
 
 /** What a thread is born with. */
 export interface ThreadData {
@@ -20,9 +19,7 @@ if (port === null) throw new Error("look-thread.ts runs in a thread only");
 const answer = (message: ThreadAnswer, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const { sources: spec, evidenceLimitBytes } = workerData as ThreadData;
 const turns = askForTurns(answer);
-const sources = observed(wireSources(spec, turns.admit), (source, outcome, seconds) =>
-  answer({ kind: "observed", source, outcome, seconds }),
-);
+const sources = wireSources(spec, turns.admit);
 const controllers = new Map<number, AbortController>();
 
 port.on("message", (request: ThreadRequest) => {
@@ -45,7 +42,10 @@ async function run({ id, run, previous, now }: Extract<ThreadRequest, { kind: "l
   setMaxListeners(0, controller.signal);
   controllers.set(id, controller);
   try {
-    const judged = await lookAndRecord(sources, run, previous, now, controller.signal, evidenceLimitBytes);
+    const judged = await observedLook(sources, run, previous, now, controller.signal, evidenceLimitBytes, {
+      query: (query) => answer({ kind: "query", id, query }),
+      parts: (parts) => answer({ kind: "parts", id, parts }),
+    });
     const body = judged.evidence?.body ?? null;
     answer({ kind: "judged", id, judged }, body === null ? [] : [body.buffer]);
   } catch (error) {

@@ -1,7 +1,8 @@
 import { isTouchstoneError, TouchstoneError } from "./errors.ts";
 import { clockOf } from "./judge/clock.ts";
-import { judge, type Judged } from "./judge/judge.ts";
+import { judge, type Judged, type JudgeOptions } from "./judge/judge.ts";
 import { combineCandidates, isLookedAt, pairRun, type CandidateLook } from "./judge/rainbow.ts";
+import { unwatched, type Watch } from "./judge/watch.ts";
 import type { ArmAnswer, Gathered } from "./judge/gathered.ts";
 import { RECHECKED_STEPS, splitAnswer } from "./judge/late-data.ts";
 import { withoutResets } from "./judge/reset-steps.ts";
@@ -22,6 +23,7 @@ import type { MetricSource, Sources } from "./sources/source.ts";
  * @param previous  what the last look left behind; null at the first.
  * @param now       the time of the look. Nothing in here asks a clock.
  * @param signal    ends the gathering; then the look throws the signal's reason.
+ * @param watch     sees the parts of the judgement, to time them.
  */
 export async function look(
   sources: Sources,
@@ -29,15 +31,16 @@ export async function look(
   previous: LookState | null,
   now: Instant,
   signal: AbortSignal,
+  watch: Watch = unwatched,
 ): Promise<Judged> {
   const once = askOnce(sources);
-  if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal);
+  if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal, { watch });
   const looks = await Promise.all(
     run.candidates.map(async (version): Promise<CandidateLook> => {
       const before = previous?.rainbow?.[version.label] ?? null;
       if (!isLookedAt(before)) return { version, before, judged: null };
       // What is compared with others is kept after its verdict too.
-      const options = { keepState: true };
+      const options = { watch, keepState: true };
       const judged = await lookAtPair(once, pairRun(run, version), before?.state ?? null, now, signal, options);
       return { version, before, judged };
     }),
@@ -51,14 +54,16 @@ async function lookAtPair(
   previous: LookState | null,
   now: Instant,
   signal: AbortSignal,
-  options: Parameters<typeof judge>[4] = {},
+  options: JudgeOptions & { readonly watch: Watch },
 ): Promise<Judged> {
   const gathered = await Promise.all(
     run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),
   );
-  return run.analysis.judge === "kayenta"
-    ? judgeRunByKayenta(run, gathered, previous, now)
-    : judge(run, gathered, previous, now, options);
+  return options.watch("judge", run.candidate.label, () =>
+    run.analysis.judge === "kayenta"
+      ? judgeRunByKayenta(run, gathered, previous, now)
+      : judge(run, gathered, previous, now, options),
+  );
 }
 
 /** The same sources, each asked only once in a look for what several candidates share: their baseline. */

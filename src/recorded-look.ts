@@ -1,6 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { isTouchstoneError } from "./errors.ts";
 import type { Judged } from "./judge/judge.ts";
+import { unwatched, type Watch } from "./judge/watch.ts";
 import { look } from "./look.ts";
 import { ENGINE } from "./model/engine.ts";
 import { packEvidence, readEvidence, type KeptAnswer, type LookEvidence } from "./model/look-evidence.ts";
@@ -20,6 +21,7 @@ export interface RecordedLook extends Judged {
  * `look`, keeping what the sources answered.
  *
  * @param limitBytes  of evidence that the record keeps of one run; a look that has more is kept without. 0 keeps none.
+ * @param watch       as of `look`.
  */
 export async function lookAndRecord(
   sources: Sources,
@@ -28,10 +30,11 @@ export async function lookAndRecord(
   now: Instant,
   signal: AbortSignal,
   limitBytes: number,
+  watch: Watch = unwatched,
 ): Promise<RecordedLook> {
-  if (limitBytes === 0) return look(sources, run, previous, now, signal);
+  if (limitBytes === 0) return look(sources, run, previous, now, signal, watch);
   const answers: (() => KeptAnswer)[] = [];
-  const judged = await look(recorded(sources, answers), run, previous, now, signal);
+  const judged = await look(recorded(sources, answers), run, previous, now, signal, watch);
   const kept = answers.map((answer) => answer());
   const body = compress({ run: run.id, at: now, window: run.window, answers: kept });
   const bytes = body.length;

@@ -3,7 +3,14 @@ import { timingOf, type Schedule, type ScheduledArm, type ScheduleSlot } from ".
 import { dueSlots, MOST_SLOTS, nextSlot, type SlotRange } from "./model/slots.ts";
 import { epochSeconds, type Instant } from "./model/time.ts";
 import type { Version } from "./model/version.ts";
-import { findRunnable, prepareRun, targetsOf, type Caller, type StartRunDependencies } from "./start-run.ts";
+import {
+  findRunnable,
+  prepareRun,
+  startInSpan,
+  targetsOf,
+  type Caller,
+  type StartRunDependencies,
+} from "./start-run.ts";
 import type { DueSchedule, NewRun, NewSlot, SlotTaking, StoredSchedule, TakenSlots, Timetable } from "./store/store.ts";
 
 /** Schedules that one tick looks at, some 30 ms each; the rest comes with the next, a second later, so that runs need not wait for all of them. */
@@ -45,7 +52,18 @@ async function takeSlotsOf(dependencies: StartRunDependencies, due: DueSchedule)
   const before = earlier === null ? null : missed(earlier);
   try {
     const run = await prepareSlot(dependencies, due, last);
-    return "outcome" in run ? await take([before, run]) : await take([before], { slot: last, run });
+    if ("outcome" in run) return await take([before, run]);
+    return await startInSpan(
+      dependencies.tracing,
+      null,
+      (traceParent) => take([before], { slot: last, run: { ...run, traceParent } }),
+      (taken) => ({
+        "touchstone.schedule": schedule.name,
+        "touchstone.run": taken?.started ?? undefined,
+        // Another process was there first.
+        "touchstone.outcome": taken === null ? "taken_elsewhere" : taken.started === null ? "skipped" : "created",
+      }),
+    );
   } catch (error) {
     // Nobody waits for this answer but the reader of the slots; and one schedule's trouble must not hold up the others.
     if (isTouchstoneError(error) && (error.code === "store_unavailable" || error.code === "overloaded")) throw error;
@@ -122,7 +140,7 @@ async function versionOf(
  * @throws TouchstoneError `not_found` (no such analysis), `invalid_analysis`, `not_runnable`, `arms_identical`, `invalid_request`, `idempotency_mismatch`, `store_unavailable`.
  */
 export async function putSchedule(
-  dependencies: Omit<StartRunDependencies, "doorbell">,
+  dependencies: Omit<StartRunDependencies, "doorbell" | "tracing">,
   project: string,
   schedule: Schedule,
   caller: Caller,

@@ -7,10 +7,12 @@ import { digestOf } from "./model/canonical.ts";
 import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
 import type { Run, StartRunRequest, Window } from "./model/run.ts";
 import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
+import type { TraceParent } from "./model/trace-parent.ts";
 import type { Version } from "./model/version.ts";
 import type { Targets } from "./notify/target.ts";
 import type { Sources } from "./sources/source.ts";
 import type { Idempotency, NewRun, StartedRun, Store } from "./store/store.ts";
+import type { Attributes, Tracing } from "./tracing/tracing.ts";
 
 export interface StartRunDependencies {
   readonly store: Store;
@@ -18,6 +20,7 @@ export interface StartRunDependencies {
   readonly sources: Sources;
   readonly targets: Targets;
   readonly backlog: { refresh(): Promise<void>; admit(): void };
+  readonly tracing: Tracing;
   readonly newId: () => string;
 }
 
@@ -25,6 +28,8 @@ export interface StartRunDependencies {
 export interface Caller {
   readonly actor: string;
   readonly idempotency: Idempotency | null;
+  /** The trace that the caller is in; the run becomes part of it. */
+  readonly traceParent?: TraceParent | null;
 }
 
 /**
@@ -40,14 +45,51 @@ export async function startRun(
   request: StartRunRequest,
   caller: Caller,
 ): Promise<StartedRun> {
-  const started = await dependencies.store.startRun(await prepareRun(dependencies, project, request, caller));
+  const started = await startInSpan(
+    dependencies.tracing,
+    caller.traceParent ?? null,
+    async (traceParent) => {
+      const run = await prepareRun(dependencies, project, request, caller);
+      return dependencies.store.startRun({ ...run, traceParent });
+    },
+    ({ run: { run }, outcome }) => ({
+      "touchstone.run": run.id,
+      "touchstone.analysis": run.analysis.name,
+      "touchstone.outcome": outcome,
+    }),
+  );
   if (started.outcome === "created") dependencies.doorbell.ring(started.run.run.id);
   return started;
 }
 
+/**
+ * The span that a run's trace hangs on: its looks become children of it, long after it has ended.
+ *
+ * @param store    stores the run with the context.
+ * @param tellOf   what the span says of what was stored.
+ */
+export async function startInSpan<T>(
+  tracing: Tracing,
+  parent: TraceParent | null,
+  store: (traceParent: TraceParent | null) => Promise<T>,
+  tellOf: (stored: T) => Attributes,
+): Promise<T> {
+  const span = tracing.start("start run", { parent, kind: "producer" });
+  try {
+    const stored = await store(span.traceParent);
+    span.set(tellOf(stored));
+    return stored;
+  } catch (error) {
+    span.fail(isTouchstoneError(error) ? error.code : "internal");
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
 /** Everything of a start that comes before the transaction. @throws TouchstoneError as `startRun`, but for what the record refuses. */
 export async function prepareRun(
-  { store, sources, targets, backlog, newId }: Omit<StartRunDependencies, "doorbell">,
+  { store, sources, targets, backlog, newId }: Omit<StartRunDependencies, "doorbell" | "tracing">,
   project: string,
   request: StartRunRequest,
   { actor, idempotency }: Caller,

@@ -7,7 +7,11 @@ export interface Telemetry {
   readonly runsStarted: Counter<"outcome">;
   readonly runsEnded: Counter<"status" | "verdict">;
   readonly overrides: Counter<"verdict">;
+  readonly looks: Counter<"decision">;
+  readonly timeToVerdictSeconds: Histogram<"mode">;
+  readonly lookDelaySeconds: Histogram;
   readonly lookSeconds: Histogram;
+  readonly judgeSeconds: Histogram;
   readonly sourceQuerySeconds: Histogram<"source" | "outcome">;
   readonly sourceWaitSeconds: Histogram<"source">;
   readonly sourceQueriesInProgress: Gauge<"source">;
@@ -28,6 +32,13 @@ export interface Telemetry {
   readonly outboxLagSeconds: Gauge;
   readonly runsDeleted: Counter;
   readonly recordBytes: Gauge<"of">;
+  readonly storeSeconds: Histogram<"outcome">;
+  readonly runsLive: Gauge;
+  readonly runsDue: Gauge;
+  readonly oldestDueSeconds: Gauge;
+  readonly doorbellUp: Gauge;
+  readonly doorbellDepth: Gauge;
+  readonly doorbellOldestSeconds: Gauge;
 }
 
 export function createTelemetry(): Telemetry {
@@ -42,7 +53,7 @@ export function createTelemetry(): Telemetry {
   });
   build.set({ engine: ENGINE }, 1);
   const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-  return {
+  const telemetry: Telemetry = {
     registry,
     runsStarted: new Counter({
       name: "touchstone_runs_started_total",
@@ -62,10 +73,35 @@ export function createTelemetry(): Telemetry {
       labelNames: ["verdict"],
       registers,
     }),
+    looks: new Counter({
+      name: "touchstone_looks_total",
+      help: "Looks that were stored, by what they decided.",
+      labelNames: ["decision"],
+      registers,
+    }),
+    timeToVerdictSeconds: new Histogram({
+      name: "touchstone_time_to_verdict_seconds",
+      help: "From the post of a run to its verdict, by the mode of its plan.",
+      labelNames: ["mode"],
+      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800, 3600, 7200, 21_600, 86_400],
+      registers,
+    }),
+    lookDelaySeconds: new Histogram({
+      name: "touchstone_look_delay_seconds",
+      help: "From when a look was due to when a worker took it.",
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    }),
     lookSeconds: new Histogram({
       name: "touchstone_look_duration_seconds",
       help: "From claim to stored report.",
       buckets: seconds,
+      registers,
+    }),
+    judgeSeconds: new Histogram({
+      name: "touchstone_judge_duration_seconds",
+      help: "The judgement of one candidate, without the queries.",
+      buckets: [0.001, 0.0025, ...seconds],
       registers,
     }),
     sourceQuerySeconds: new Histogram({
@@ -177,5 +213,46 @@ export function createTelemetry(): Telemetry {
       labelNames: ["of"],
       registers,
     }),
+    storeSeconds: new Histogram({
+      name: "touchstone_store_duration_seconds",
+      help: "One statement or transaction of the record, by ok or the code of its error.",
+      labelNames: ["outcome"],
+      buckets: [0.001, 0.0025, ...seconds],
+      registers,
+    }),
+    runsLive: new Gauge({
+      name: "touchstone_runs_live",
+      help: "Runs in the record that have not ended.",
+      registers,
+    }),
+    runsDue: new Gauge({
+      name: "touchstone_runs_due",
+      help: "Runs in the record that are due and that no worker has taken.",
+      registers,
+    }),
+    oldestDueSeconds: new Gauge({
+      name: "touchstone_oldest_due_run_seconds",
+      help: "For how long the oldest of the runs that nobody has taken is due; 0 without one.",
+      registers,
+    }),
+    doorbellUp: new Gauge({
+      name: "touchstone_doorbell_up",
+      help: "1 when rings probably arrive.",
+      registers,
+    }),
+    doorbellDepth: new Gauge({
+      name: "touchstone_doorbell_depth",
+      help: "Rings that nobody has heard yet.",
+      registers,
+    }),
+    doorbellOldestSeconds: new Gauge({
+      name: "touchstone_doorbell_oldest_ring_seconds",
+      help: "Age of the oldest of them; 0 without one.",
+      registers,
+    }),
   };
+  // A counter that is born with its first event has not risen yet, and an alert on its rise would miss that event.
+  for (const status of ["failed", "cancelled"]) telemetry.runsEnded.inc({ status, verdict: "" }, 0);
+  telemetry.storeSeconds.zero({ outcome: "store_unavailable" });
+  return telemetry;
 }

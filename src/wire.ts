@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
-import { createApp } from "./api/app.ts";
+import { createApp, createWorkerApp } from "./api/app.ts";
 import { createBacklog } from "./api/backlog.ts";
 import { PROJECT } from "./api/list.ts";
 import { createRunWatcher } from "./api/run-watcher.ts";
@@ -27,6 +27,7 @@ import type { ObserveLimits } from "./sources/source-limits.ts";
 import { announceEvents } from "./store/announce-events.ts";
 import { backupSchema, readBackup, writeBackup, type BackupSummary } from "./store/backup.ts";
 import { checkSchema, migrate, SCHEMA_DIGEST, SCHEMA_VERSION } from "./store/migrations.ts";
+import { observedSql } from "./store/observed.ts";
 import { createPgliteSql, hasRecord, packTemplate, replaceRecord, type Template } from "./store/pglite.ts";
 import { createPostgresSql } from "./store/postgres.ts";
 import type { Sql } from "./store/sql.ts";
@@ -34,11 +35,14 @@ import { createSqlStore } from "./store/sql-store.ts";
 import { vacuum } from "./store/vacuum.ts";
 import type { StoredAnalysis } from "./store/store.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { noTracing } from "./tracing/none.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-targets.ts";
 import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
 import { startKeeper } from "./worker/keeper.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
+import { measureBacklog } from "./worker/measure-backlog.ts";
 import { startWorker } from "./worker/worker.ts";
 
 export type Role = "all" | "api" | "worker";
@@ -64,6 +68,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const LEASE_SECONDS = 6;
 const SWEEP_MS = 1_000;
+const BACKLOG_MS = 5_000;
+const SERVER_LIMITS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
 const LOOK_TIMEOUT_MS = 5 * 60_000;
 /** Not while everything else starts too, but early enough for processes that do not live an hour. */
 const FIRST_KEEPING_MS = 5 * 60_000;
@@ -113,9 +119,13 @@ async function start(
   const telemetry = createTelemetry();
   const admit = wireAdmission(config.sources, observeLimits(telemetry));
   const sources = overrides.sources ?? wireSources(spec, admit);
+  const tracing = await wireTracing(config, log);
+  ends.push(() => tracing.close());
   const openapi = await readFile(join(ROOT, "openapi.yaml"), "utf8");
 
-  const sql = await openRecord(config, log);
+  const sql = observedSql(await openRecord(config, log), (outcome, seconds) =>
+    telemetry.storeSeconds.observe({ outcome }, seconds),
+  );
   // A process without a deliverer has nobody to wake.
   let deliverer: RunningDeliverer | null = null;
   const store = announceEvents(createSqlStore(sql), () => deliverer?.wake());
@@ -124,6 +134,9 @@ async function start(
 
   const doorbell = await wireDoorbell(config, log, () => telemetry.doorbellRestarts.inc());
   ends.push(() => doorbell.close());
+
+  const gauges = measureBacklog({ store, doorbell, telemetry, log }, BACKLOG_MS);
+  ends.push(() => gauges.stop());
 
   // The doors close side by side: a slow caller does not take the time in which looks may end.
   const doors: (() => Promise<void>)[] = [];
@@ -147,7 +160,6 @@ async function start(
       { sources: spec, evidenceLimitBytes: config.evidenceLimitBytes },
       config.concurrency,
       overrides,
-      telemetry,
       admit,
     );
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
@@ -156,8 +168,10 @@ async function start(
         store,
         doorbell,
         runLook: looks.runLook,
-        takeDueSlots: (onTaken) => takeDueSlots({ store, doorbell, sources, targets, backlog, newId }, onTaken),
+        takeDueSlots: (onTaken) =>
+          takeDueSlots({ store, doorbell, sources, targets, backlog, tracing, newId }, onTaken),
         telemetry,
+        tracing,
         log,
       },
       {
@@ -182,10 +196,21 @@ async function start(
   ends.push(async () => {
     await Promise.all(doors.map((close) => close()));
   });
-  if (role === "worker") return { url: null, log, stop };
+  let stopping = false;
+  const newRequestId = () => randomBytes(8).toString("hex");
+  const isStopping = () => stopping;
+  const { token } = config.secrets;
+  if (role === "worker") {
+    if (config.metricsPort !== null) {
+      const app = createWorkerApp({ store, doorbell, telemetry, log, token, newRequestId, isStopping });
+      const server = createServer(SERVER_LIMITS, app);
+      await listen(server, { host: config.host, port: config.metricsPort, name: "TOUCHSTONE_METRICS_PORT" });
+      doors.push(() => closeServer(server));
+    }
+    return { url: null, log, stop };
+  }
 
   const watcher = createRunWatcher(store, log);
-  let stopping = false;
   const app = createApp({
     store,
     doorbell,
@@ -194,15 +219,16 @@ async function start(
     backlog,
     watcher,
     telemetry,
+    tracing,
     log,
     openapi,
-    token: config.secrets.token,
+    token,
     newId,
-    newRequestId: () => randomBytes(8).toString("hex"),
-    isStopping: () => stopping,
+    newRequestId,
+    isStopping,
   });
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 }, app);
-  await listen(server, config);
+  const server = createServer(SERVER_LIMITS, app);
+  await listen(server, { host: config.host, port: config.port, name: "PORT" });
   doors.push(async () => {
     stopping = true;
     watcher.close();
@@ -323,20 +349,16 @@ async function wireDoorbell({ secrets, concurrency }: Config, log: Logger, onDea
   return createBullmqDoorbell({ url: secrets.redisUrl, concurrency, log, onDeaf });
 }
 
-function wireLooks(
-  workerData: ThreadData,
-  size: number,
-  { runLook }: WireOverrides,
-  { sourceQuerySeconds }: Telemetry,
-  admit: Admit,
-) {
+/** The vendor is loaded only when there is somewhere to send traces to. */
+async function wireTracing({ tracing }: Config, log: Logger): Promise<Tracing> {
+  if (!tracing) return noTracing;
+  const { createOtlpTracing } = await import("./tracing/otlp.ts");
+  return createOtlpTracing({ log });
+}
+
+function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverrides, admit: Admit) {
   if (runLook !== undefined) return { runLook, close: () => Promise.resolve() };
-  return createLookThreads(
-    () => new Thread(new URL("./look-thread.js", import.meta.url), { workerData }),
-    size,
-    (source, outcome, seconds) => sourceQuerySeconds.observe({ source, outcome }, seconds),
-    admit,
-  );
+  return createLookThreads(() => new Thread(new URL("./look-thread.js", import.meta.url), { workerData }), size, admit);
 }
 
 const BREAKER_STATES = { closed: 0, half_open: 1, open: 2 } as const;
@@ -371,12 +393,13 @@ async function readAnalyses(folder: string): Promise<StoredAnalysis[]> {
   return analyses;
 }
 
-function listen(server: Server, { host, port }: Config): Promise<void> {
+/** @param address  `name` is the variable that gave the port. */
+function listen(server: Server, { host, port, name }: { host: string; port: number; name: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const why =
         cause.code === "EADDRINUSE"
-          ? "is in use by another program; set PORT"
+          ? `is in use by another program; set ${name}`
           : `cannot be listened on: ${cause.message}`;
       reject(new TouchstoneError("invalid_config", `${host}:${port} ${why}`, { cause }));
     });

@@ -29,6 +29,7 @@ const PORTS = [
   "store/store.ts",
   "doorbell/doorbell.ts",
   "notify/target.ts",
+  "tracing/tracing.ts",
 ];
 const FLOORS: readonly Floor[] = [
   { name: "errors", holds: isOneOf("errors.ts"), floors: [], packages: [] },
@@ -57,7 +58,8 @@ const FLOORS: readonly Floor[] = [
   {
     name: "adapter",
     holds: (path) =>
-      ["sources/", "store/", "doorbell/", "notify/"].some((folder) => path.startsWith(folder)) && !PORTS.includes(path),
+      ["sources/", "store/", "doorbell/", "notify/", "tracing/"].some((folder) => path.startsWith(folder)) &&
+      !PORTS.includes(path),
     floors: ["port", "model", "errors", "log"],
     packages: [
       "pg",
@@ -65,6 +67,7 @@ const FLOORS: readonly Floor[] = [
       "bullmq",
       "ioredis",
       "csv-parse/sync",
+      /^@opentelemetry\//,
       "zod",
       /^node:(?:crypto|fs|fs\/promises|os|path|stream|stream\/promises|timers\/promises|util|zlib)$/,
     ],
@@ -194,12 +197,15 @@ test("only the wire files name a concrete adapter", () => {
   expect(wrong).toEqual([]);
 });
 
-test("only the bullmq adapter knows bullmq and ioredis, and only the store and the Postgres source know pg", () => {
+test("each vendor is known to its own adapters alone", () => {
   const users = (name: string) => imports.filter(({ to }) => to === name).map(({ from }) => from);
   expect(users("bullmq")).toEqual(["doorbell/bullmq.ts"]);
   expect(users("ioredis")).toEqual(["doorbell/bullmq.ts"]);
   expect(users("pg").sort()).toEqual(["sources/postgres.ts", "store/postgres.ts"]);
   expect(users("@electric-sql/pglite")).toEqual(["store/pglite.ts"]);
+  expect(new Set(imports.filter(({ to }) => to.startsWith("@opentelemetry/")).map(({ from }) => from))).toEqual(
+    new Set(["tracing/otlp.ts"]),
+  );
 });
 
 test("process.env is read by config.ts alone", () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../src/config.ts";
 import { TouchstoneError } from "../src/errors.ts";
 
@@ -32,6 +32,7 @@ test("nothing set means embedded, on loopback, without a token", () => {
     dataDir: expect.stringMatching(/\.touchstone$/),
     sources: [],
     targets: [],
+    tracing: false,
     secrets: { databaseUrl: null, redisUrl: null, token: null },
   });
 });
@@ -200,6 +201,29 @@ test.each([
   ],
 ])("the target %j is refused", async (target, fault) => {
   expect(faultsOf({ TOUCHSTONE_TARGETS: await file(`targets:\n- ${target}\n`) })[0]).toMatch(fault);
+});
+
+describe("traces", () => {
+  test("are sent where the standard variables say where to, unless they turn them off", () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+    expect(readConfig({}).tracing).toBe(false);
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: "" }).tracing).toBe(false);
+    expect(readConfig({ OTEL_SERVICE_NAME: "judge" }).tracing).toBe(false);
+    expect(readConfig(endpoint).tracing).toBe(true);
+    expect(readConfig({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://c/v1/traces" }).tracing).toBe(true);
+    expect(readConfig({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" }).tracing).toBe(true);
+    expect(readConfig({ ...endpoint, OTEL_SDK_DISABLED: "TRUE" }).tracing).toBe(false);
+    expect(readConfig({ ...endpoint, OTEL_TRACES_EXPORTER: "none" }).tracing).toBe(false);
+  });
+
+  test("are refused where the vendor would send them nowhere without a word", () => {
+    expect(faultsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" })).toEqual([
+      "OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL",
+    ]);
+    expect(faultsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" })).toEqual([
+      "OTEL_EXPORTER_OTLP_PROTOCOL is grpc; traces are sent as http/protobuf only",
+    ]);
+  });
 });
 
 test(".env.example lists every variable", async () => {

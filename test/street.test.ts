@@ -94,6 +94,35 @@ describe("the street, embedded", () => {
     expect((await street.ask("GET", `/v1/runs/${id}/report`, undefined, { accept: "image/png" })).status).toBe(406);
   });
 
+  test("metrics tell of verdicts, and their number grows neither with versions nor with paths", async () => {
+    const scrape = async () => (await street.ask("GET", "/metrics")).text;
+    const countOf = (text: string, series: string) =>
+      Number(new RegExp(`^touchstone_${series.replace(/[{}]/g, "\\$&")} (\\S+)$`, "m").exec(text)?.[1] ?? 0);
+    await verdictOf(request("v3"));
+    await street.ask("GET", "/v1/nothing-here");
+    // The first scrape is counted in the second one.
+    await scrape();
+    const before = await scrape();
+    for (const label of ["v4", "nobody-1", "nobody-2"]) await verdictOf(request(label));
+    await street.ask("GET", "/v1/nothing-here-either");
+    const after = await scrape();
+    const grown = (series: string) => countOf(after, series) - countOf(before, series);
+    expect(grown('runs_started_total{outcome="created"}')).toBe(3);
+    expect(grown('runs_total{status="done",verdict="promote"}')).toBe(1);
+    expect(grown('runs_total{status="done",verdict="pause"}')).toBe(2);
+    expect(grown('looks_total{decision="pause"}')).toBe(2);
+    expect(grown('time_to_verdict_seconds_count{mode="once"}')).toBe(3);
+    expect(grown("look_delay_seconds_count")).toBe(3);
+    expect(grown("judge_duration_seconds_count")).toBe(3);
+    expect(grown('source_query_duration_seconds_count{source="files",outcome="source_unavailable"}')).toBe(8);
+    expect(countOf(after, 'store_duration_seconds_count{outcome="ok"}')).toBeGreaterThan(10);
+    expect(countOf(after, "doorbell_up")).toBe(1);
+    const seriesIn = (text: string) =>
+      text.split("\n").filter((line) => /^touchstone_(?!source_query|runs_total|looks_total)/.test(line)).length;
+    expect(seriesIn(after)).toBe(seriesIn(before));
+    expect(after).not.toMatch(/nobody-1|nothing-here|run_[0-9a-f]/);
+  });
+
   test("the looks of a run are listed", async () => {
     const { id } = await verdictOf(request("v3"));
     const { body } = await street.ask("GET", `/v1/runs/${id}/looks`);

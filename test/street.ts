@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
 import { createLogger } from "../src/log.ts";
-import { lookAndRecord } from "../src/recorded-look.ts";
 import { wireSources } from "../src/wire-sources.ts";
 import { startTouchstone } from "../src/wire.ts";
+import { observedLook } from "../src/worker/observed-look.ts";
 
 /** What came back: JSON is parsed, everything else stays text. */
 export interface Answer {
@@ -28,7 +28,11 @@ export interface Street {
  *
  * @param sources  the YAML that an operator would write.
  */
-export async function startStreet(sources: string, env: Readonly<Record<string, string>> = {}): Promise<Street> {
+export async function startStreet(
+  sources: string,
+  env: Readonly<Record<string, string>> = {},
+  log = createLogger("silent"),
+): Promise<Street> {
   const folder = await mkdtemp(join(tmpdir(), "touchstone-street-"));
   const path = join(folder, "sources.yaml");
   await writeFile(path, sources);
@@ -42,9 +46,9 @@ export async function startStreet(sources: string, env: Readonly<Record<string, 
   const wired = wireSources({ configs: config.sources, environment: config.secrets.environment });
   const touchstone = await startTouchstone(config, "all", {
     sources: wired,
-    log: createLogger("silent"),
-    runLook: (run, previous, now, signal) =>
-      lookAndRecord(wired, run, previous, now, signal, config.evidenceLimitBytes),
+    log,
+    runLook: (run, previous, now, signal, observer) =>
+      observedLook(wired, run, previous, now, signal, config.evidenceLimitBytes, observer),
   });
   const url = touchstone.url ?? "";
   return {

@@ -1,4 +1,4 @@
-import express, { type Express } from "express";
+import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import { pinoHttp } from "pino-http";
 import type { Logger } from "../log.ts";
@@ -26,9 +26,54 @@ export interface AppDependencies extends RunRoutesDependencies {
   readonly newRequestId: () => string;
 }
 
+/** Of what a caller asked for; servers take URLs of many kilobytes. */
+const MAX_LOGGED_URL = 500;
+
 /** The HTTP door. */
 export function createApp(dependencies: AppDependencies): Express {
-  const { store, sources, targets, doorbell, telemetry, log, token, openapi, isStopping, newRequestId } = dependencies;
+  const { store, sources, targets, doorbell, token, openapi, isStopping } = dependencies;
+  const app = createFront(dependencies);
+  app.use(createHealthRoutes({ store, doorbell, isStopping }));
+  app.use(authenticate(token));
+  app.use(readBytes);
+  app.use("/v1", createRunRoutes(dependencies));
+  app.use("/v1", createAnalysisRoutes({ store, sources }));
+  app.use("/v1", createAuditRoutes({ store }));
+  app.use("/v1", createScheduleRoutes(dependencies));
+  app.use("/v1", createTargetRoutes({ targets }));
+  app.get("/metrics", sendMetrics(dependencies));
+  app.get("/openapi.yaml", (_request, response) => {
+    response.type("application/yaml").send(openapi);
+  });
+  app.use(createRunPage(store));
+  app.use(handleUnknownRoute);
+  app.use(handleError);
+  return app;
+}
+
+export type WorkerAppDependencies = Pick<
+  AppDependencies,
+  "store" | "doorbell" | "telemetry" | "log" | "token" | "isStopping" | "newRequestId"
+>;
+
+/** What a worker alone serves: its health and its metrics. */
+export function createWorkerApp(dependencies: WorkerAppDependencies): Express {
+  const { store, doorbell, token, isStopping } = dependencies;
+  const app = createFront(dependencies);
+  app.use(createHealthRoutes({ store, doorbell, isStopping }));
+  app.use(authenticate(token));
+  app.get("/metrics", sendMetrics(dependencies));
+  app.use(handleUnknownRoute);
+  app.use(handleError);
+  return app;
+}
+
+/** What every request passes before its route: log, metrics, headers. */
+function createFront({
+  telemetry,
+  log,
+  newRequestId,
+}: Pick<AppDependencies, "telemetry" | "log" | "newRequestId">): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("etag", false);
@@ -41,7 +86,11 @@ export function createApp(dependencies: AppDependencies): Express {
       autoLogging: { ignore: (request) => request.url === "/livez" || request.url === "/readyz" },
       customLogLevel: (_request, response) => (response.statusCode >= 500 ? "warn" : "debug"),
       serializers: {
-        req: ({ id, method, url }: { id: unknown; method: string; url: string }) => ({ id, method, url }),
+        req: ({ id, method, url }: { id: unknown; method: string; url: string }) => ({
+          id,
+          method,
+          url: url.slice(0, MAX_LOGGED_URL),
+        }),
         res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
       },
     }),
@@ -71,27 +120,15 @@ export function createApp(dependencies: AppDependencies): Express {
     response.setHeader("cache-control", "no-store");
     next();
   });
-
-  app.use(createHealthRoutes({ store, doorbell, isStopping }));
-  app.use(authenticate(token));
-  app.use(readBytes);
-  app.use("/v1", createRunRoutes(dependencies));
-  app.use("/v1", createAnalysisRoutes({ store, sources }));
-  app.use("/v1", createAuditRoutes({ store }));
-  app.use("/v1", createScheduleRoutes(dependencies));
-  app.use("/v1", createTargetRoutes({ targets }));
-  app.get("/metrics", async (_request, response) => {
-    await measureRecord(store, telemetry, log);
-    response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
-  });
-  app.get("/openapi.yaml", (_request, response) => {
-    response.type("application/yaml").send(openapi);
-  });
-  app.use(createRunPage(store));
-  app.use(handleUnknownRoute);
-  app.use(handleError);
   return app;
 }
+
+const sendMetrics =
+  ({ store, telemetry, log }: Pick<AppDependencies, "store" | "telemetry" | "log">): RequestHandler =>
+  async (_request, response) => {
+    await measureRecord(store, telemetry, log);
+    response.type(telemetry.registry.contentType).send(await telemetry.registry.metrics());
+  };
 
 /**
  * What is of all processes is asked of the record when somebody wants to know: workers that are all gone tell nothing. NaN while the record is away, since the other

@@ -1,7 +1,9 @@
 import { Router, type Request, type Response } from "express";
 import { TouchstoneError } from "../errors.ts";
+import { logFieldsOf } from "../log.ts";
 import { OverrideRequest, Report, StartRunRequest } from "../model/run.ts";
 import { durationSeconds } from "../model/time.ts";
+import { readTraceParent } from "../model/trace-parent.ts";
 import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
 import { toMarkdown } from "../report/markdown.ts";
 import { startRun, type StartRunDependencies } from "../start-run.ts";
@@ -28,6 +30,7 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     const id = String(request.params["id"]);
     const run = /^[\w-]{1,100}$/.test(id) ? await store.readRun(PROJECT, id) : null;
     if (run === null) throw new TouchstoneError("not_found", `there is no run ${id}`);
+    request.log.setBindings(logFieldsOf(run.run, run.traceParent));
     return run;
   };
 
@@ -36,8 +39,14 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .post(async (request, response) => {
       const body = parseAs(StartRunRequest, readJson(request));
       const idempotency = readIdempotency(request, "POST /v1/runs", body);
-      const started = await startRun(dependencies, PROJECT, body, { idempotency, actor: actorOf(response) });
-      telemetry.runsStarted.inc({ outcome: started.outcome });
+      const traceParent = readTraceParent(request.get("traceparent"));
+      const caller = { idempotency, actor: actorOf(response), traceParent };
+      const started = await startRun(dependencies, PROJECT, body, caller);
+      const { outcome, superseded } = started;
+      telemetry.runsStarted.inc({ outcome });
+      telemetry.runsEnded.inc({ status: "cancelled", verdict: "" }, superseded.length);
+      request.log.setBindings(logFieldsOf(started.run.run, started.run.traceParent));
+      request.log.info({ outcome, superseded }, "run started");
       response
         .status(started.outcome === "same" ? 200 : 202)
         .location(`/v1/runs/${started.run.run.id}`)
@@ -146,6 +155,7 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
       if (after === null) throw new TouchstoneError("not_found", `there is no run ${before.run.id}`);
       if (after.status !== "cancelled")
         throw new TouchstoneError("conflict", `run ${after.run.id} became ${after.status} in the meantime`);
+      if (before.dueAt !== null) telemetry.runsEnded.inc({ status: "cancelled", verdict: "" });
       response.json(toRunView(after));
     })
     .all(onlyMethods("POST"));

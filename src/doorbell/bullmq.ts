@@ -108,6 +108,8 @@ export function createBullmqDoorbell({
         : { ok: false, detail: `the last ring failed: ${lastFailure}` };
     },
 
+    backlog: () => withDeadline(backlogOf(queue), RING_DEADLINE_MS),
+
     async close() {
       clearInterval(beating);
       const closing = Promise.all([listener === null ? undefined : closeListener(listener, log), queue.close()]);
@@ -164,6 +166,12 @@ async function closeListener({ worker, connection }: Listener, log: Logger): Pro
     log.debug({ err: error }, "the listener was not closed in time"),
   );
   connection.disconnect();
+}
+
+async function backlogOf(queue: Queue): Promise<{ depth: number; oldestSeconds: number }> {
+  const [depth, [oldest]] = await Promise.all([queue.getWaitingCount(), queue.getWaiting(0, 0)]);
+  // By the clock of whoever rang; a job that ended in between is null.
+  return { depth, oldestSeconds: oldest ? Math.max(0, (Date.now() - oldest.timestamp) / 1000) : 0 };
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Doorbell {
   onRing(handler: (id: string) => Promise<void>): void;
   /** Whether rings probably arrive now. For people: no decision depends on it. */
   health(): { readonly ok: boolean; readonly detail: string };
+  /** Rings that nobody has heard yet, and the age of the oldest. Rejects, within a bounded time, when the bell does not answer. */
+  backlog(): Promise<{ readonly depth: number; readonly oldestSeconds: number }>;
   /** Stops hearing, within a bounded time. */
   close(): Promise<void>;
 }

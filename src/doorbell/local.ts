@@ -10,6 +10,8 @@ export function createLocalDoorbell(): Doorbell {
     onRing(handler) {
       handlers.push(handler);
     },
+    // A ring is heard at once, or never.
+    backlog: () => Promise.resolve({ depth: 0, oldestSeconds: 0 }),
     health: () => ({ ok: true, detail: "in this process" }),
     close() {
       handlers = [];

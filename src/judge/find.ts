@@ -16,6 +16,7 @@ import type { Gathered } from "./gathered.ts";
 import { judgeLimits } from "./limits.ts";
 import { evidenceOf, isEnough, MIN_UNITS_EVER } from "./metric-evidence.ts";
 import { SHAPE_ALPHA } from "./shape-change.ts";
+import type { Watch } from "./watch.ts";
 
 /** Which look this is, and what the looks before left behind of the metric. */
 export interface FindContext {
@@ -28,6 +29,7 @@ export interface FindContext {
   readonly minutes: number | null;
   /** False leaves out what no decision needs: intervals, named tests, summaries of the arms. */
   readonly detail: boolean;
+  readonly watch: Watch;
 }
 
 export interface Found {
@@ -41,7 +43,7 @@ const NOTHING_YET: Found["kept"] = { baseline: null, candidate: null, claims: {}
 /** What one look says about one metric. */
 export function find(gathered: Gathered, analysis: Analysis, context: FindContext): Found {
   const { metric } = gathered;
-  const { before, clock, detail } = context;
+  const { before, clock, detail, watch } = context;
   const cleaned = clean(gathered, before, context.accumulation);
   if (cleaned.kind === "faulty") {
     const finding: Finding = {
@@ -66,14 +68,16 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
   );
   const alphaSafe = analysis.budgets.promote;
   const judged = evidence.components.map((one) =>
-    judgeComponent(
-      withBets(one, bets, metric),
-      metric,
-      shares.component[one.component],
-      alphaSafe,
-      book,
-      clock.mode,
-      detail,
+    watch("test", one.component, () =>
+      judgeComponent(
+        withBets(one, bets, metric),
+        metric,
+        shares.component[one.component],
+        alphaSafe,
+        book,
+        clock.mode,
+        detail,
+      ),
     ),
   );
   const tooFew = baseline.shape === "units" && !isEnough(evidence.units.baseline, evidence.units.candidate);
@@ -140,7 +144,7 @@ export function find(gathered: Gathered, analysis: Analysis, context: FindContex
     effect: decisive?.effect ?? null,
     components,
     limits,
-    tests: detail ? [...evidence.tests()] : [],
+    tests: detail ? [...watch("test", "named tests", () => evidence.tests())] : [],
     units: evidence.units,
     effectiveUnits: evidence.components[0]?.effectiveUnits ?? evidence.units,
     arms: detail ? { baseline: describeArm(baseline, metric), candidate: describeArm(candidate, metric) } : null,

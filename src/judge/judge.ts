@@ -11,12 +11,13 @@ import type { ClaimClock } from "./claim.ts";
 import { clockOf, type Clock } from "./clock.ts";
 import { decide } from "./decide.ts";
 import { digestEvidence } from "./evidence-digest.ts";
-import { find } from "./find.ts";
+import { find, type FindContext } from "./find.ts";
 import type { Gathered } from "./gathered.ts";
 import { metricDoubts, nextSampleRatio, runAlarms, sampleRatioDoubt, staleArm, type MetricArms } from "./integrity.ts";
 import { reportHead } from "./report-head.ts";
 import { isByRow, type Cells } from "./tallies.ts";
 import { TIME_BLOCKS } from "./uneven-time.ts";
+import { unwatched, type Watch } from "./watch.ts";
 import { counterfactual, summarize } from "./words.ts";
 
 /** What a look comes to: the report for people and callers, the state for the next look. */
@@ -27,20 +28,26 @@ export interface Judged {
   readonly nextAt: Instant | null;
 }
 
+export interface JudgeOptions {
+  readonly detail?: boolean;
+  readonly keepState?: boolean;
+  readonly watch?: Watch;
+}
+
 /**
  * From samples to a decision. Pure: the same input gives the same report, byte for byte.
  *
  * @param gathered  what has come in since the last look, for every metric of the analysis in its order.
  * @param now       the time of the look: with the run's window it says how much of the plan has passed.
  * @param options   `detail` false leaves out what no decision needs, for replays of thousands of runs; `keepState` keeps what a next look would need even after a
- *                  verdict.
+ *                  verdict; `watch` sees the metrics and tests as they are judged.
  */
 export function judge(
   run: Run,
   gathered: readonly Gathered[],
   previous: LookState | null,
   now: Instant,
-  { detail = true, keepState = false }: { readonly detail?: boolean; readonly keepState?: boolean } = {},
+  { detail = true, keepState = false, watch = unwatched }: JudgeOptions = {},
 ): Judged {
   const shares = run.budgetShares ?? WHOLE_BUDGETS;
   const analysis = withShares(run.analysis, shares);
@@ -53,14 +60,16 @@ export function judge(
     const { metric } = one;
     const before = previous?.metrics[metric.name] ?? null;
     const timeless = asksForAll(one) || (before?.timeless === true && one.baseline.kind !== "answer");
-    const { finding, kept } = find(one, analysis, {
+    const context: FindContext = {
       clock: claimClock,
       accumulation: accumulationOf(clock, analysis.plan, timeless ? null : (before?.gatheredUpTo ?? null)),
       stretches: stretchesOf(clock, analysis.plan),
       before: before !== null && timeless ? { ...before, baseline: null, candidate: null } : before,
       minutes: claimClock.mode === "once" || clock === null ? null : (clock.entryEdge - clock.from) / 60,
       detail,
-    });
+      watch,
+    };
+    const { finding, kept } = watch("metric", metric.name, () => find(one, analysis, context));
     const faulty = finding.finding === "no_data" || finding.finding === "invalid" || finding.finding === "source_error";
     const edge = kept.baseline === null || isByRow(kept.baseline) ? clock?.entryEdge : clock?.edge;
     metrics[metric.name] = faulty

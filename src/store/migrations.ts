@@ -220,6 +220,10 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       create index idempotency_keys_outcome on touchstone.idempotency_keys (outcome);
       create index idempotency_keys_oldest on touchstone.idempotency_keys (created_at);`,
   },
+  {
+    name: "the trace of a run",
+    script: "alter table touchstone.runs add column trace_parent text;",
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

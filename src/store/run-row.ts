@@ -7,7 +7,7 @@ import type { StoredRun } from "./store.ts";
 
 /** Of a run without its report, for lists. */
 export const LIST_COLUMNS = `
-  id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by,
+  id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
   touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
   (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides,
   (select json_build_object('verdict', o.verdict, 'reason', o.reason, 'by', o.actor, 'at', touchstone.iso(o.at))::text
@@ -31,6 +31,7 @@ export const RunRow = z.object({
   epoch: z.int(),
   state: z.string().nullable(),
   leased_by: z.string().nullable(),
+  trace_parent: z.string().nullable(),
   created_at: Instant,
   due_at: Instant,
   decided_at: Instant.nullable(),
@@ -67,5 +68,6 @@ export function toStoredRun(row: RunRow): StoredRun {
     score: row.score,
     report: row.report ?? null,
     error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail ?? "" },
+    traceParent: row.trace_parent,
   };
 }

@@ -112,7 +112,7 @@ export const createRunStore = (sql: Sql): RunStore => ({
 /** Stores a run within a transaction of the caller's. See `RunStore.startRun`. */
 export async function startRun(
   tx: Ask,
-  { project, requestDigest, idempotency, actor, admit, build }: NewRun,
+  { project, requestDigest, idempotency, actor, admit, traceParent, build }: NewRun,
 ): Promise<StartedRun> {
   if (idempotency !== null) {
     const id = await takeKey(tx, project, idempotency);
@@ -152,8 +152,8 @@ export async function startRun(
   }
   admit();
   const [row] = await tx.query(
-    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${RUN_COLUMNS}`,
+    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at, trace_parent)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning ${RUN_COLUMNS}`,
     [
       run.id,
       project,
@@ -168,6 +168,7 @@ export async function startRun(
       identity,
       attempt,
       dueAt,
+      traceParent ?? null,
     ],
   );
   if (idempotency !== null) await keepOutcome(tx, project, idempotency, run.id);

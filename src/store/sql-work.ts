@@ -8,6 +8,9 @@ import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
 
+/** Its time has come, and no worker holds it. */
+const DUE = "due_at <= now() and (lease_until is null or lease_until <= now())";
+
 /** Three claims that ended without a stored look: the run kills its workers. */
 const MAX_CLAIMS = 3;
 
@@ -18,7 +21,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
       `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
        where id = (
          select id from touchstone.runs
-         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until <= now()) and claims < ${MAX_CLAIMS}
+         where status in ('queued', 'running') and ${DUE} and claims < ${MAX_CLAIMS}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
        returning ${RUN_COLUMNS}`,
@@ -82,6 +85,15 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
       return ended.length === 1;
     }),
 
+  async backlog() {
+    const [row] = await sql.query<{ live: number; due: number; oldest: number }>(
+      `select count(*)::int as live, count(*) filter (where ${DUE})::int as due,
+         greatest(0, coalesce(extract(epoch from now() - min(due_at) filter (where ${DUE})), 0))::float8 as oldest
+       from touchstone.runs where status in ('queued', 'running')`,
+    );
+    return { live: row?.live ?? 0, due: row?.due ?? 0, oldestSeconds: row?.oldest ?? 0 };
+  },
+
   endCrashLoops: () =>
     sql.transaction((tx) =>
       endLive(
@@ -109,6 +121,9 @@ function toClaim(row: RunRow, worker: string): Claim {
     looks: row.looks,
     state: row.state === null ? null : readStoredState(row.state),
     now: row.now,
+    createdAt: row.created_at,
+    dueAt: row.due_at,
+    traceParent: row.trace_parent,
   };
 }
 

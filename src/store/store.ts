@@ -6,6 +6,7 @@ import type { LookState } from "../model/look-state.ts";
 import type { Override, Run, RunStatus } from "../model/run.ts";
 import type { Schedule, ScheduleSlot } from "../model/schedule.ts";
 import type { Instant } from "../model/time.ts";
+import type { TraceParent } from "../model/trace-parent.ts";
 import type { Version } from "../model/version.ts";
 
 /**
@@ -66,6 +67,8 @@ export interface WorkStore {
   storeLook(claim: Claim, look: NewLook): Promise<boolean>;
   /** @returns false when the run was no longer mine. */
   failRun(claim: Claim, code: string, detail: string): Promise<boolean>;
+  /** Runs that have not ended, those of them that are due and nobody has taken, and for how long the oldest of these is due. */
+  backlog(): Promise<{ readonly live: number; readonly due: number; readonly oldestSeconds: number }>;
   /** Ends runs that three workers took up without progress. @returns their ids. */
   endCrashLoops(): Promise<string[]>;
 }
@@ -211,6 +214,8 @@ export interface NewRun {
   readonly admit: () => void;
   /** Who asks for it: runs of older revisions end by this. */
   readonly actor: string;
+  /** Under which span the looks of the run belong; null or left out where nobody traces. No part of what is judged. */
+  readonly traceParent?: TraceParent | null;
   /**
    * @param earlier  what the attempts before this one have used up of their error budgets, as fractions; null where the run belongs to no rollout.
    */
@@ -249,6 +254,7 @@ export interface StoredRun {
   /** The report of the last look, the very bytes; null in lists, where nobody needs it. */
   readonly report: string | null;
   readonly error: { readonly code: string; readonly detail: string } | null;
+  readonly traceParent: TraceParent | null;
 }
 
 export interface StoredLook {
@@ -267,6 +273,10 @@ export interface Claim {
   readonly state: LookState | null;
   /** The database's time of the claim: the `now` of the look. */
   readonly now: Instant;
+  readonly createdAt: Instant;
+  /** When the look was due; `now` is later by how long nobody took it. */
+  readonly dueAt: Instant;
+  readonly traceParent: TraceParent | null;
 }
 
 export interface NewLook {

@@ -4,9 +4,10 @@ import type { LookState } from "../model/look-state.ts";
 import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import type { Admit } from "../sources/admission.ts";
-import type { ObserveQuery } from "../sources/observed.ts";
+import type { ObservedQuery, ObserveQuery } from "../sources/observed.ts";
 import type { NewEvidence } from "../store/store.ts";
 import { serveTurns, type TurnAnswer, type TurnRequest } from "./admission-messages.ts";
+import type { TimedPart } from "./timed-parts.ts";
 
 /** What a look comes to, with what it was given where that is recorded. */
 export interface Looked extends Judged {
@@ -14,7 +15,21 @@ export interface Looked extends Judged {
 }
 
 /** A look with its sources bound: inline in tests and at the command line, in a thread in a worker. */
-export type RunLook = (run: Run, previous: LookState | null, now: Instant, signal: AbortSignal) => Promise<Looked>;
+export type RunLook = (
+  run: Run,
+  previous: LookState | null,
+  now: Instant,
+  signal: AbortSignal,
+  observer: LookObserver,
+) => Promise<Looked>;
+
+/** Who is told what happens in a look. */
+export interface LookObserver {
+  /** Each question, as it ends. */
+  readonly query: ObserveQuery;
+  /** The parts of the judgement, once, before the look comes back. */
+  readonly parts: (parts: readonly TimedPart[]) => void;
+}
 
 /** To a thread. */
 export type ThreadRequest =
@@ -32,7 +47,8 @@ export type ThreadRequest =
 export type ThreadAnswer =
   | { readonly kind: "judged"; readonly id: number; readonly judged: Looked }
   | { readonly kind: "failed"; readonly id: number; readonly error: Error }
-  | { readonly kind: "observed"; readonly source: string; readonly outcome: string; readonly seconds: number }
+  | { readonly kind: "query"; readonly id: number; readonly query: ObservedQuery }
+  | { readonly kind: "parts"; readonly id: number; readonly parts: readonly TimedPart[] }
   | TurnRequest;
 
 /** The thread that ran a look died with it, for example out of memory. The run is due again when its lease ends. */
@@ -47,7 +63,7 @@ interface Seat {
   readonly thread: Thread;
   /** Set before anything is awaited, so that no two looks take one seat. */
   taken: boolean;
-  busy: { readonly id: number; settle(outcome: Looked | Error): void } | null;
+  busy: { readonly id: number; readonly observer: LookObserver; settle(outcome: Looked | Error): void } | null;
 }
 
 /**
@@ -60,7 +76,6 @@ interface Seat {
 export function createLookThreads(
   create: () => Thread,
   size: number,
-  observe: ObserveQuery,
   admit: Admit,
 ): { runLook: RunLook; close(): Promise<void> } {
   const seats = new Set<Seat>();
@@ -72,17 +87,19 @@ export function createLookThreads(
     const seat: Seat = { thread: create(), taken: false, busy: null };
     const turns = serveTurns(admit, (message) => seat.thread.postMessage(message));
     seat.thread.on("message", (answer: ThreadAnswer) => {
+      if (answer.kind === "admit" || answer.kind === "withdraw" || answer.kind === "release")
+        return turns.handle(answer);
+      const { busy } = seat;
+      if (busy?.id !== answer.id) return;
       switch (answer.kind) {
-        case "observed":
-          return observe(answer.source, answer.outcome, answer.seconds);
+        case "query":
+          return busy.observer.query(answer.query);
+        case "parts":
+          return busy.observer.parts(answer.parts);
         case "judged":
+          return busy.settle(answer.judged);
         case "failed":
-          if (seat.busy?.id !== answer.id) return;
-          return seat.busy.settle(answer.kind === "judged" ? answer.judged : answer.error);
-        case "admit":
-        case "withdraw":
-        case "release":
-          return turns.handle(answer);
+          return busy.settle(answer.error);
       }
     });
     const die = (error: Error) => {
@@ -108,7 +125,7 @@ export function createLookThreads(
     }
   };
 
-  const runLook: RunLook = async (run, previous, now, signal) => {
+  const runLook: RunLook = async (run, previous, now, signal, observer) => {
     const seat = await takeSeat();
     const id = (nextId += 1);
     let grace: NodeJS.Timeout | undefined;
@@ -119,7 +136,8 @@ export function createLookThreads(
     try {
       signal.throwIfAborted();
       return await new Promise<Looked>((resolve, reject) => {
-        seat.busy = { id, settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)) };
+        const settle = (outcome: Looked | Error) => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
+        seat.busy = { id, observer, settle };
         signal.addEventListener("abort", abort, { once: true });
         seat.thread.postMessage({ kind: "look", id, run, previous, now } satisfies ThreadRequest);
       });

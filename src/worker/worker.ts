@@ -1,11 +1,14 @@
 import type { Doorbell } from "../doorbell/doorbell.ts";
 import { isTouchstoneError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import { logFieldsOf, type Logger } from "../log.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import type { ScheduleSlot } from "../model/schedule.ts";
+import { epochSeconds, type Instant } from "../model/time.ts";
 import type { Claim, NewLook, Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { Span, Tracing } from "../tracing/tracing.ts";
 import { LookThreadDied, type Looked, type RunLook } from "./look-threads.ts";
+import { errorType, observeLook, startLookSpan } from "./observe-look.ts";
 
 export interface WorkerDependencies {
   readonly store: Store;
@@ -14,6 +17,7 @@ export interface WorkerDependencies {
   /** Starts the runs of schedules whose slot has come, and tells what became of each slot. */
   readonly takeDueSlots: (onTaken: (schedule: string, slot: ScheduleSlot) => void) => Promise<void>;
   readonly telemetry: Telemetry;
+  readonly tracing: Tracing;
   readonly log: Logger;
 }
 
@@ -41,7 +45,7 @@ const LEASE_LOST = new Error("the run is no longer this worker's");
  * Hears the bell and sweeps: a bell brings one run at once, and the sweep finds every due run even if no bell ever rings.
  */
 export function startWorker(
-  { store, doorbell, runLook, takeDueSlots, telemetry, log }: WorkerDependencies,
+  { store, doorbell, runLook, takeDueSlots, telemetry, tracing, log }: WorkerDependencies,
   options: WorkerOptions,
 ): RunningWorker {
   const looks = new Map<AbortController, Promise<void>>();
@@ -65,28 +69,38 @@ export function startWorker(
   };
 
   const handle = async (claim: Claim, controller: AbortController): Promise<void> => {
-    const runLog = log.child({ run: claim.run.id, epoch: claim.epoch });
+    const span = startLookSpan(tracing, claim);
+    const runLog = log.child({ ...logFieldsOf(claim.run, span.traceParent), epoch: claim.epoch });
     const started = performance.now();
+    telemetry.lookDelaySeconds.observe(secondsBetween(claim.dueAt, claim.now));
     const renewal = setInterval(() => void renew(claim, controller, runLog), (options.leaseSeconds * 1000) / 3);
     const timeout = setTimeout(
       () => controller.abort(new Error(`the look took longer than ${options.lookTimeoutMs / 1000} s`)),
       options.lookTimeoutMs,
     );
     try {
-      const judged = await runLook(claim.run, claim.state, claim.now, controller.signal);
+      const observer = observeLook(telemetry, span);
+      const judged = await runLook(claim.run, claim.state, claim.now, controller.signal, observer);
       const stored = await store.storeLook(claim, toNewLook(claim, judged));
-      if (!stored) return loseLease(runLog);
-      telemetry.lookSeconds.observe((performance.now() - started) / 1000);
-      const { verdict, summary } = judged.report;
+      if (!stored) return loseLease(runLog, span);
+      const seconds = (performance.now() - started) / 1000;
+      telemetry.lookSeconds.observe(seconds);
+      const { decision, verdict, summary } = judged.report;
+      telemetry.looks.inc({ decision });
+      span.set({ "touchstone.outcome": "stored", "touchstone.decision": decision });
       if (verdict === null) {
         runLog.info({ summary, nextAt: judged.nextAt }, "looked");
         return;
       }
       telemetry.runsEnded.inc({ status: "done", verdict });
+      const { mode } = claim.run.analysis.plan;
+      telemetry.timeToVerdictSeconds.observe({ mode }, secondsBetween(claim.createdAt, claim.now) + seconds);
+      span.event("verdict", { "touchstone.verdict": verdict });
       runLog.info({ verdict, summary }, "verdict");
     } catch (error) {
-      await giveUp(claim, error, runLog);
+      await giveUp(claim, error, runLog, span);
     } finally {
+      span.end();
       clearInterval(renewal);
       clearTimeout(timeout);
     }
@@ -101,19 +115,23 @@ export function startWorker(
     }
   };
 
-  const loseLease = (runLog: Logger): void => {
+  const loseLease = (runLog: Logger, span: Span): void => {
     telemetry.leasesLost.inc();
+    span.set({ "touchstone.outcome": "lease_lost" });
     runLog.warn("the run was cancelled or taken over; this look is dropped");
   };
 
-  const giveUp = async (claim: Claim, error: unknown, runLog: Logger): Promise<void> => {
-    if (error === LEASE_LOST) return loseLease(runLog);
+  const giveUp = async (claim: Claim, error: unknown, runLog: Logger, span: Span): Promise<void> => {
+    if (error === LEASE_LOST) return loseLease(runLog, span);
     try {
       if (error === SHUTDOWN) {
+        span.set({ "touchstone.outcome": "handed_back" });
         await store.handBack(claim);
         runLog.info("handed back");
         return;
       }
+      span.set({ "touchstone.outcome": "failed" });
+      span.fail(errorType(error));
       if (error instanceof LookThreadDied || (isTouchstoneError(error) && error.code === "store_unavailable")) {
         runLog.error({ err: error }, "the look did not end; the run is due again when its lease lapses");
         return;
@@ -191,6 +209,10 @@ export function startWorker(
       await all();
     },
   };
+}
+
+function secondsBetween(from: Instant, to: Instant): number {
+  return Math.max(0, epochSeconds(to) - epochSeconds(from));
 }
 
 function toNewLook(claim: Claim, { report, state, nextAt, evidence }: Looked): NewLook {

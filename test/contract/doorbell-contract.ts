@@ -27,6 +27,14 @@ export function doorbellContract(name: string, open: () => Doorbell): void {
       await expect.poll(() => new Set(heard).size, { timeout: 10_000 }).toBe(100);
     });
 
+    test("a bell that everybody has heard has no backlog", async () => {
+      const bell = await start();
+      const heard = new Promise<string>((resolve) => bell.onRing((id) => Promise.resolve(resolve(id))));
+      bell.ring("run_9");
+      await heard;
+      await expect.poll(() => bell.backlog()).toEqual({ depth: 0, oldestSeconds: 0 });
+    });
+
     test("ringing with nobody to hear is no error", async () => {
       const bell = await start();
       expect(() => bell.ring("run_8")).not.toThrow();

@@ -10,6 +10,8 @@ import { putSchedule, takeDueSlots } from "../../src/schedule.ts";
 import type { StartRunDependencies } from "../../src/start-run.ts";
 import { migrate } from "../../src/store/migrations.ts";
 import type { Sql } from "../../src/store/sql.ts";
+import { noTracing } from "../../src/tracing/none.ts";
+import type { Tracing } from "../../src/tracing/tracing.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import type { DueSchedule, Store } from "../../src/store/store.ts";
 import { wireSources } from "../../src/wire-sources.ts";
@@ -52,6 +54,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
         sources: wireSources({ configs: [{ name: "files", type: "file", root: AGENT }], environment: {} }),
         targets: new Map(),
         backlog: { refresh: () => Promise.resolve(), admit: () => undefined },
+        tracing: noTracing,
         newId: () => `run_${(ids += 1)}`,
         ...over,
       };
@@ -133,6 +136,20 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       expect(await store.deleteSchedule("default", "nightly", "a test")).toBe(false);
       expect(await slots()).toEqual([]);
       expect((await runs()).length).toBe(1);
+    });
+
+    test("the run of a slot begins a trace, which is stored with it", async () => {
+      const begun: string[] = [];
+      const traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+      const start: Tracing["start"] = (name, { parent }) => {
+        begun.push(`${name} under ${String(parent)}`);
+        return { ...noTracing.start(name, { parent }), traceParent };
+      };
+      await put();
+      await makeDue(0);
+      await tick({ tracing: { ...noTracing, start } });
+      expect(begun).toEqual(["start run under null"]);
+      expect(await runs()).toMatchObject([{ traceParent }]);
     });
 
     test("a schedule that cannot run is refused when it is put", async () => {

@@ -46,6 +46,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         project?: string;
         notify?: string[];
         admit?: () => void;
+        traceParent?: string;
       } = {},
     ): Promise<StartedRun> =>
       store.startRun({
@@ -54,6 +55,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         idempotency: options.key ?? null,
         actor: "a test",
         admit: options.admit ?? (() => undefined),
+        ...(options.traceParent === undefined ? {} : { traceParent: options.traceParent }),
         build: () => ({
           run: runOf({
             ...(options.notify === undefined ? {} : { notify: options.notify }),
@@ -106,6 +108,39 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       expect(Math.abs(Date.parse(first.now) - Date.now())).toBeLessThan(60_000);
       expect(await store.claimRun("b", 30)).toBeNull();
       expect(await store.claimRun("b", 30, later.run.run.id)).toBeNull();
+    });
+
+    test("a run keeps its trace, beside what is judged, whoever claims it", async () => {
+      const traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+      const { run } = await start({ traceParent });
+      expect(run.traceParent).toBe(traceParent);
+      expect(JSON.stringify(run.run)).not.toContain(traceParent);
+      const first = await claim("a", 0);
+      const second = await claim("b");
+      for (const claimed of [first, second])
+        expect(claimed).toMatchObject({ traceParent, createdAt: run.createdAt, dueAt: PAST });
+      const untraced = await start();
+      expect(await claim("a", 30, untraced.run.run.id)).toMatchObject({ traceParent: null });
+    });
+
+    test("the backlog counts what is live, and of that what is due and nobody's", async () => {
+      expect(await store.backlog()).toEqual({ live: 0, due: 0, oldestSeconds: 0 });
+      await start({ dueAt: NEVER });
+      expect(await store.backlog()).toEqual({ live: 1, due: 0, oldestSeconds: 0 });
+      const minuteAgo = new Date(Date.now() - 60_000).toISOString();
+      await start({ dueAt: minuteAgo });
+      await start({ dueAt: PAST });
+      const waiting = await store.backlog();
+      expect(waiting).toMatchObject({ live: 3, due: 2 });
+      expect(waiting.oldestSeconds).toBeGreaterThan(86_400);
+      const oldest = await claim("a");
+      const left = await store.backlog();
+      expect(left).toMatchObject({ live: 3, due: 1 });
+      expect(Math.abs(left.oldestSeconds - 60)).toBeLessThan(10);
+      await decide(oldest);
+      await claim("a", 0);
+      // A lapsed lease holds nothing.
+      expect(await store.backlog()).toMatchObject({ live: 2, due: 1 });
     });
 
     test("a hundred claims at once share ten runs without a double", async () => {

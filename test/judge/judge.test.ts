@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { judge } from "../../src/judge/judge.ts";
+import type { Watch } from "../../src/judge/watch.ts";
 import type { ArmAnswer } from "../../src/judge/gathered.ts";
 import type { Analysis } from "../../src/model/analysis.ts";
 import { analysisDigest } from "../../src/model/analysis.ts";
@@ -22,18 +23,19 @@ import {
 
 const NOW = "2026-11-20T09:00:00.000Z";
 
+const runOf = (analysis: Analysis): Run => ({
+  id: "run_1",
+  analysis,
+  analysisDigest: analysisDigest(analysis),
+  baseline: { label: "v1" },
+  candidate: { label: "v2" },
+  window: null,
+  args: {},
+  rollout: null,
+});
+
 function reportOf(analysis: Analysis, ...arms: (readonly [ArmAnswer, ArmAnswer])[]): Report {
-  const run: Run = {
-    id: "run_1",
-    analysis,
-    analysisDigest: analysisDigest(analysis),
-    baseline: { label: "v1" },
-    candidate: { label: "v2" },
-    window: null,
-    args: {},
-    rollout: null,
-  };
-  const { report, state } = judge(run, gather(analysis, arms), null, NOW);
+  const { report, state } = judge(runOf(analysis), gather(analysis, arms), null, NOW);
   expect(Report.parse(JSON.parse(canonicalJson(report)))).toEqual(report);
   expect(state).toMatchObject({ v: 2, looks: 1, metrics: {} });
   expect(report.summary.startsWith(`${report.verdict}: `)).toBe(true);
@@ -48,6 +50,28 @@ const COST = "- { name: cost, kind: cost, margin: 15%, tailMargin: 50%, source: 
 const good = scores(0.03, 0.07, 0.15, 0.35, 0.4);
 const bad = scores(0.08, 0.14, 0.22, 0.32, 0.24);
 const share = (p: number) => (random: () => number) => (random() < p ? 1 : 0);
+
+test("a watch sees every metric and test within the judgement, and changes nothing", () => {
+  const analysis = analysisWith(`${QUALITY}\n${LATENCY}`);
+  const arms = [
+    [rows(draw(1, 200, good)), rows(draw(2, 200, bad))],
+    [DEAD, DEAD],
+  ] as const;
+  const seen: string[] = [];
+  let depth = 0;
+  const watch: Watch = (part, name, work) => {
+    seen.push(`${"  ".repeat(depth)}${part} ${name}`);
+    depth += 1;
+    const done = work();
+    depth -= 1;
+    return done;
+  };
+  const run = runOf(analysis);
+  const gathered = gather(analysis, arms);
+  const watched = judge(run, gathered, null, NOW, { watch });
+  expect(canonicalJson(watched.report)).toBe(canonicalJson(judge(run, gathered, null, NOW).report));
+  expect(seen).toEqual(["metric quality", "  test mean", "  test body", "  test named tests", "metric latency"]);
+});
 
 describe("one metric", () => {
   test("a worse score rolls back with the numbers in the summary", () => {

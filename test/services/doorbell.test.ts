@@ -50,6 +50,27 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
       .toBe(true);
   }, 40_000);
 
+  test("rings that nobody hears are counted, with the age of the oldest, and a bell without Redis says nothing of them", async () => {
+    const redis = await startRedis();
+    const bell = open(redis.url);
+    onTestFinished(() => bell.close());
+    await expect.poll(() => bell.health().ok).toBe(true);
+    bell.ring("run_first");
+    await expect.poll(() => bell.backlog()).toMatchObject({ depth: 1 });
+    await expect.poll(async () => (await bell.backlog()).oldestSeconds).toBeGreaterThan(0.7);
+    const rang = performance.now();
+    for (const id of ["run_second", "run_third"]) bell.ring(id);
+    await expect.poll(() => bell.backlog()).toMatchObject({ depth: 3 });
+    // Still the first one's.
+    expect((await bell.backlog()).oldestSeconds).toBeGreaterThan(0.7 + (performance.now() - rang - 5) / 1000);
+    redis.process.kill("SIGSTOP");
+    const started = performance.now();
+    await expect(bell.backlog()).rejects.toThrow(/no answer within 500 ms|timed out/);
+    expect(performance.now() - started).toBeLessThan(1_500);
+    redis.process.kill("SIGCONT");
+    await redis.stop("SIGKILL");
+  }, 30_000);
+
   test("a frozen Redis neither holds up a ring nor the closing", async () => {
     const redis = await startRedis();
     const bell = open(redis.url);

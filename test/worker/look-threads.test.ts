@@ -1,6 +1,6 @@
 import { Worker as Thread } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { createLookThreads, LookThreadDied, type RunLook } from "../../src/worker/look-threads.ts";
+import { createLookThreads, LookThreadDied, type LookObserver, type RunLook } from "../../src/worker/look-threads.ts";
 import { runOf } from "../fixtures.ts";
 
 const NOW = "2026-11-20T09:00:00.000Z";
@@ -14,7 +14,9 @@ parentPort.on("message", ({ kind, id, run }) => {
   const judged = { report: { summary: run.id }, state: { v: 1, looks: 1 } };
   if (run.id === "ok") return parentPort.postMessage({ kind: "judged", id, judged });
   if (run.id === "observe") {
-    parentPort.postMessage({ kind: "observed", source: "s", outcome: "ok", seconds: 1 });
+    parentPort.postMessage({ kind: "query", id, query: { source: "s", outcome: "ok" } });
+    parentPort.postMessage({ kind: "query", id: id - 1, query: { source: "of another look", outcome: "ok" } });
+    parentPort.postMessage({ kind: "parts", id, parts: [{ part: "judge", name: "v2" }] });
     return parentPort.postMessage({ kind: "judged", id, judged });
   }
   if (run.id === "bug") return parentPort.postMessage({ kind: "failed", id, error: new RangeError("a bug") });
@@ -24,7 +26,7 @@ parentPort.on("message", ({ kind, id, run }) => {
 });
 `;
 
-function threads(size: number, observe: (...args: [string, string, number]) => void = () => undefined) {
+function threads(size: number, observer: LookObserver = { query: () => undefined, parts: () => undefined }) {
   let started = 0;
   const pool = createLookThreads(
     () => {
@@ -32,12 +34,11 @@ function threads(size: number, observe: (...args: [string, string, number]) => v
       return new Thread(THREAD, { eval: true });
     },
     size,
-    observe,
     () => Promise.reject(new Error("this thread asks no source")),
   );
   onTestFinished(() => pool.close());
   const run = (id: string, signal = new AbortController().signal): ReturnType<RunLook> =>
-    pool.runLook(runOf({ id }), null, NOW, signal);
+    pool.runLook(runOf({ id }), null, NOW, signal, observer);
   return { run, close: () => pool.close(), started: () => started };
 }
 
@@ -53,11 +54,14 @@ test("more looks than threads wait their turn", async () => {
   expect(started()).toBe(2);
 });
 
-test("what a thread observes is told", async () => {
+test("what happens in a look is told before it comes back, and only of this look", async () => {
   const told: unknown[] = [];
-  const { run } = threads(1, (...args) => told.push(args));
+  const { run } = threads(1, { query: (query) => told.push(query), parts: (parts) => told.push(...parts) });
   await run("observe");
-  expect(told).toEqual([["s", "ok", 1]]);
+  expect(told).toEqual([
+    { source: "s", outcome: "ok" },
+    { part: "judge", name: "v2" },
+  ]);
 });
 
 test("a bug in a look arrives as it was thrown", async () => {

@@ -40,10 +40,11 @@ function looksIn(threads: number, url: string, options: object) {
     started.push(thread);
     return thread;
   };
-  const pool = createLookThreads(start, threads, () => undefined, wireAdmission(spec.configs, observe));
+  const pool = createLookThreads(start, threads, wireAdmission(spec.configs, observe));
   onTestFinished(() => pool.close());
   const run = { ...runOf(), analysis: analysisWith(METRICS, "plan: { mode: once }") };
-  const look = (signal = new AbortController().signal) => pool.runLook(run, null, NOW, signal);
+  const observer = { query: () => undefined, parts: () => undefined };
+  const look = (signal = new AbortController().signal) => pool.runLook(run, null, NOW, signal, observer);
   return { look, seen, started };
 }
 

@@ -9,6 +9,8 @@ import type { Sql } from "../../src/store/sql.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import type { Store, StoredRun } from "../../src/store/store.ts";
 import { createTelemetry } from "../../src/telemetry.ts";
+import { noTracing } from "../../src/tracing/none.ts";
+import type { Tracing } from "../../src/tracing/tracing.ts";
 import { LookThreadDied, type RunLook } from "../../src/worker/look-threads.ts";
 import { startWorker, type WorkerDependencies, type WorkerOptions } from "../../src/worker/worker.ts";
 import { runOf } from "../fixtures.ts";
@@ -64,6 +66,7 @@ function work(
       runLook,
       takeDueSlots: () => Promise.resolve(),
       telemetry: createTelemetry(),
+      tracing: noTracing,
       log: createLogger("silent"),
       ...more,
     },
@@ -226,4 +229,66 @@ test("slots are taken with every sweep and counted; a record that is away for th
     /\{outcome="skipped"\} 3$/m,
   );
   expect(await telemetry.registry.getSingleMetricAsString("touchstone_sweep_errors_total")).toMatch(/_total 1$/m);
+});
+
+/** Remembers of each span how it ended. */
+function recordSpans(): { tracing: Tracing; ended: Record<string, unknown>[] } {
+  const ended: Record<string, unknown>[] = [];
+  const start: Tracing["start"] = (name, { parent, attributes = {} }) => {
+    const all: Record<string, unknown> = { name, ...attributes };
+    return {
+      traceParent: parent,
+      child: (childName) => start(childName, { parent }),
+      set: (more) => void Object.assign(all, more),
+      event: (event) => void (all["event"] = event),
+      fail: (type) => void (all["failed"] = type),
+      end: () => void ended.push(all),
+    };
+  };
+  return { tracing: { start, close: () => Promise.resolve() }, ended };
+}
+
+test("each look is a span that ends as the look did", async () => {
+  const { tracing, ended: spans } = recordSpans();
+  const untilAborted: RunLook = (_run, _previous, _now, signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const looks: RunLook[] = [
+    lookAtNothing,
+    () => Promise.reject(new RangeError("a bug")),
+    () => Promise.reject(new LookThreadDied("out of memory")),
+    untilAborted,
+    untilAborted,
+  ];
+  const next: RunLook = (...args) => (looks.shift() ?? lookAtNothing)(...args);
+  const options = { concurrency: 1, leaseSeconds: 0.3, sweepMs: 1_000_000 };
+  const outcomes = () => spans.map((span) => [span["touchstone.outcome"], span["failed"]]);
+  const doorbell = createLocalDoorbell();
+  const worker = work(next, options, doorbell, { tracing });
+  for (const expected of [
+    ["stored", undefined],
+    ["failed", "RangeError"],
+    ["failed", "LookThreadDied"],
+  ]) {
+    const before = spans.length;
+    doorbell.ring(await start());
+    await expect.poll(() => spans.length).toBe(before + 1);
+    expect(outcomes().at(-1)).toEqual(expected);
+  }
+  expect(spans[0]).toMatchObject({
+    "touchstone.look": 1,
+    "touchstone.epoch": 1,
+    "touchstone.worker": "w",
+    event: "verdict",
+  });
+  await sql.query("delete from touchstone.runs");
+  const cancelled = await start();
+  doorbell.ring(cancelled);
+  await until(cancelled, ({ status }) => status === "running");
+  await store.cancelRun("default", cancelled, "not wanted", "a test");
+  await expect.poll(() => outcomes().at(-1)).toEqual(["lease_lost", undefined]);
+  const handedBack = await start();
+  doorbell.ring(handedBack);
+  await until(handedBack, ({ status }) => status === "running");
+  await worker.stop(0);
+  expect(outcomes().at(-1)).toEqual(["handed_back", undefined]);
 });
