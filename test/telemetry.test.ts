@@ -41,6 +41,7 @@ test("no label can hold what a caller chose", () => {
     "code",
     "method",
     "route",
+    "of",
   ]);
   expect([...new Set(rows.flatMap(({ labels }) => labels))].filter((label) => !bounded.has(label))).toEqual([]);
 });
