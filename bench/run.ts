@@ -19,6 +19,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "the compatibility judge on the test vectors of Kayenta's own classifier",
     load: () => import("./kayenta-oracle.ts"),
   },
+  service: {
+    about: "posts, reads and a backlog on the whole stack, beside a bare Express with one insert",
+    load: () => import("./service.ts"),
+  },
   start: {
     about: "from start to ready, embedded, with an empty folder and with a record",
     load: () => import("./start.ts"),

@@ -1,0 +1,195 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { execPath, stdout } from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import autocannon from "autocannon";
+import { createDatabase } from "../test/services/database.ts";
+import { freePort, startPostgres, startRedis } from "../test/services/servers.ts";
+import { startSource } from "./service/source.ts";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const PEER = fileURLToPath(new URL("service/bare-peer.ts", import.meta.url));
+
+/**
+ * The whole stack under load, on this machine: posts and reads at a fixed rate beside a bare Express with one insert, and a backlog drained by two workers.
+ *
+ *   npm run bench service -- [--seconds 15] [--runs 2000] [--metrics 10]
+ *
+ * Latencies are those of an open system: a request that waits for its turn counts from when it was due. Of the bundle, so build first.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: "string", default: "15" },
+      runs: { type: "string", default: "2000" },
+      metrics: { type: "string", default: "10" },
+    },
+  });
+  const [seconds, runs, metrics] = [Number(values.seconds), Number(values.runs), Number(values.metrics)];
+  const [postgres, redis, source] = await Promise.all([startPostgres(), startRedis(), startSource(5)]);
+  const database = await createDatabase(postgres.url);
+  const folder = await mkdtemp(join(tmpdir(), "touchstone-service-"));
+  const started: ChildProcess[] = [];
+  try {
+    const sources = join(folder, "sources.yaml");
+    await writeFile(sources, `sources: [{ name: load, type: prometheus, url: "${source.url}", concurrency: 64 }]\n`);
+    const env = {
+      PATH: process.env["PATH"] ?? "",
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      TOUCHSTONE_SOURCES: sources,
+      TOUCHSTONE_MAX_WAITING: "1000000",
+      LOG_LEVEL: "error",
+    };
+    await ended(spawn(execPath, [MAIN, "migrate"], { env, stdio: "ignore" }));
+    stdout.write(`load average before: ${loadavg()[0]?.toFixed(1)}\n\n`);
+
+    const bare = await serve(started, [...process.execArgv, PEER], env);
+    const api = await serve(started, [MAIN, "serve", "--role", "api"], env);
+    const body = JSON.stringify(requestOf(metrics));
+    const posted = {
+      bare: await load(bare, "POST", 500, seconds, body),
+      ours: await load(api, "POST", 500, seconds, body),
+    };
+    const ids = await Promise.all([bare, api].map((url) => post(url, body)));
+    const read = {
+      bare: await load(`${bare}/${ids[0]}`, "GET", 1000, seconds),
+      ours: await load(`${api}/${ids[1]}`, "GET", 1000, seconds),
+    };
+    print("POST /v1/runs at 500/s", posted, 100);
+    print("GET /v1/runs/{id} at 1,000/s", read, 50);
+
+    await database.query("delete from touchstone.runs");
+    for (let i = 0; i < runs; i += 50) await Promise.all(Array.from({ length: 50 }, () => post(api, body)));
+    const began = performance.now();
+    const workers = [1, 2].map(() => {
+      const worker = spawn(execPath, [MAIN, "serve", "--role", "worker"], {
+        env,
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      started.push(worker);
+      return worker;
+    });
+    const left = async () =>
+      Number((await database.query("select count(*) as n from touchstone.runs where status <> 'done'")).rows[0].n);
+    while ((await left()) > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    const drained = (performance.now() - began) / 1000;
+    const peaks = await Promise.all(workers.map(peakMb));
+    stdout.write(
+      `${runs} waiting runs of ${metrics} metrics, two workers: ${(runs / drained).toFixed(1)} runs/s (goal ≥ 25), RSS at most ${Math.max(...peaks).toFixed(0)} MB (goal ≤ 512)\n`,
+    );
+    stdout.write(`pickup by the bell: ${await pickup(api, body, database)}\n`);
+  } finally {
+    for (const child of started) child.kill("SIGKILL");
+    await Promise.all(started.map(ended));
+    source.server.close();
+    await database.drop();
+    await Promise.all([postgres.stop(), redis.stop()]);
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** A run over the hour that has passed, of so many series. */
+function requestOf(metrics: number): object {
+  return {
+    analysis: {
+      apiVersion: "touchstone/v1",
+      kind: "Analysis",
+      metadata: { name: "load" },
+      spec: {
+        plan: { mode: "once", duration: "1h", settle: "0s" },
+        metrics: Array.from({ length: metrics }, (_, index) => ({
+          name: `m${index}`,
+          kind: "latency",
+          unit: "step",
+          source: "load",
+          query: { series: `m${index}{version="{{ version }}"}` },
+        })),
+      },
+    },
+    baseline: { label: "v1" },
+    candidate: { label: "v2" },
+  };
+}
+
+async function post(url: string, body: string): Promise<string> {
+  const answer = await fetch(url, { method: "POST", body, headers: { "content-type": "application/json" } });
+  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+async function load(url: string, method: "GET" | "POST", rate: number, seconds: number, body?: string) {
+  const result = await autocannon({
+    url,
+    method,
+    overallRate: rate,
+    duration: seconds,
+    connections: 50,
+    ...(body === undefined ? {} : { body, headers: { "content-type": "application/json" } }),
+  });
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${url}: ${result.non2xx} answers were not 2xx, ${result.errors} failed`);
+  return { p50: result.latency.p50, p99: result.latency.p99, perSecond: result.requests.average };
+}
+
+type Loaded = Awaited<ReturnType<typeof load>>;
+
+function print(name: string, { bare, ours }: { bare: Loaded; ours: Loaded }, goalMs: number): void {
+  const line = ({ p50, p99, perSecond }: Loaded) => `p50 ${p50} ms, p99 ${p99} ms, ${perSecond.toFixed(0)}/s`;
+  stdout.write(
+    `${name}: ${line(ours)} (goal p99 ≤ ${goalMs} ms); bare Express and pg: ${line(bare)}; ratio of p99 ${(ours.p99 / bare.p99).toFixed(1)}\n`,
+  );
+}
+
+/** From the post of a run to its first claim, workers idle. */
+async function pickup(
+  url: string,
+  body: string,
+  database: Awaited<ReturnType<typeof createDatabase>>,
+): Promise<string> {
+  const waits: number[] = [];
+  for (let i = 0; i < 50; i++) {
+    const id = await post(url, body);
+    const sinceCreated =
+      "select extract(epoch from l.at - r.created_at) * 1000 as ms from touchstone.runs r join touchstone.looks l on l.run_id = r.id where r.id = $1";
+    for (;;) {
+      const [row] = (await database.query(sinceCreated, [id])).rows as { ms: string }[];
+      if (row !== undefined) {
+        waits.push(Number(row.ms));
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  waits.sort((a, b) => a - b);
+  return `p50 ${waits[25]?.toFixed(1)} ms, p90 ${waits[45]?.toFixed(1)} ms (goal p50 ≤ 10 ms)`;
+}
+
+async function serve(started: ChildProcess[], args: string[], env: Record<string, string>): Promise<string> {
+  const port = await freePort();
+  const child = spawn(execPath, args, { env: { ...env, PORT: String(port) }, stdio: ["ignore", "ignore", "inherit"] });
+  started.push(child);
+  const isReady = () =>
+    fetch(`http://127.0.0.1:${port}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (child.exitCode !== null) throw new Error(`${args.join(" ")} ended with ${child.exitCode}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return `http://127.0.0.1:${port}/v1/runs`;
+}
+
+async function peakMb({ pid }: ChildProcess): Promise<number> {
+  return Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
