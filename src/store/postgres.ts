@@ -1,10 +1,11 @@
 import pg from "pg";
+import { isTouchstoneError } from "../errors.ts";
 import { toStoreError, type Sql, type SqlValue } from "./sql.ts";
 
 export interface PostgresSqlOptions {
   readonly connectionString: string;
   readonly poolSize: number;
-  /** Told of connections that break while idle. */
+  /** Told of connections that break. */
   readonly onError: (error: Error) => void;
 }
 
@@ -45,6 +46,8 @@ export function createPostgresSql({ connectionString, poolSize, onError }: Postg
     query: (text, values) => ask(pool, text, values),
     async transaction(work) {
       const client = await connect();
+      // The statement at hand reports a broken connection as well; but the event would end the process if nobody heard it.
+      client.on("error", onError);
       let broken = true;
       try {
         await ask(client, "begin");
@@ -53,12 +56,15 @@ export function createPostgresSql({ connectionString, poolSize, onError }: Postg
         broken = false;
         return result;
       } catch (error) {
-        broken = await ask(client, "rollback").then(
-          () => false,
-          () => true,
-        );
+        // A frozen database would take as long again to leave the rollback unanswered; without its connection it rolls back by itself.
+        if (!(isTouchstoneError(error) && error.code === "store_unavailable"))
+          broken = await ask(client, "rollback").then(
+            () => false,
+            () => true,
+          );
         throw error;
       } finally {
+        client.off("error", onError);
         client.release(broken);
       }
     },

@@ -8,6 +8,10 @@ import { join } from "node:path";
 export interface Server {
   readonly url: string;
   readonly process: ChildProcess;
+  readonly folder: string;
+  /** Ends it and keeps its folder. */
+  halt(signal: NodeJS.Signals): Promise<void>;
+  /** Ends it and removes its folder. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -55,18 +59,29 @@ export async function startRedis(options: readonly string[] = [], port?: number)
   );
 }
 
+export interface PostgresOptions {
+  /** Where the cluster is, or is made; without it in a folder of its own. */
+  readonly folder?: string;
+  /** To come back where it was. */
+  readonly port?: number;
+  /** Of the command line besides. */
+  readonly settings?: readonly string[];
+}
+
 /** A cluster of its own; `url` is that of the maintenance database. */
-export async function startPostgres(): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), "touchstone-postgres-"));
-  const port = await freePort();
+export async function startPostgres(options: PostgresOptions = {}): Promise<Server> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "touchstone-postgres-"));
+  const port = options.port ?? (await freePort());
   const asPostgres = userOf("postgres");
   if (asPostgres !== null) chownSync(folder, asPostgres.uid, asPostgres.gid);
   const data = join(folder, "data");
-  execFileSync(program("initdb"), ["-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], {
-    stdio: "ignore",
-    cwd: folder,
-    ...asPostgres,
-  });
+  if (!existsSync(data)) {
+    execFileSync(program("initdb"), ["-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], {
+      stdio: "ignore",
+      cwd: folder,
+      ...asPostgres,
+    });
+  }
   const args = [
     "-D",
     data,
@@ -78,6 +93,7 @@ export async function startPostgres(): Promise<Server> {
     "listen_addresses=127.0.0.1",
     "-c",
     "max_connections=200",
+    ...(options.settings ?? []).flatMap((setting) => ["-c", setting]),
   ];
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   return startServer(
@@ -236,12 +252,17 @@ async function startServer(
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+  const halt = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await gone;
+  };
   return {
     url,
     process: child,
+    folder,
+    halt,
     async stop(signal = "SIGTERM") {
-      child.kill(signal);
-      await gone;
+      await halt(signal);
       rmSync(folder, { recursive: true, force: true });
     },
   };

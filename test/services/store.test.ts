@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { checkSchema, migrate, SCHEMA_VERSION } from "../../src/store/migrations.ts";
 import { createPostgresSql } from "../../src/store/postgres.ts";
 import { createKeepingStore } from "../../src/store/sql-keeping.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
+import { startFaultProxy } from "../campaign/fault-proxy.ts";
 import { createDatabase } from "./database.ts";
+import { startPostgres } from "./servers.ts";
 
 const serverUrl = inject("postgresUrl");
 const ignore = () => undefined;
@@ -73,5 +75,45 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
     );
     await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
     await store.close();
+  });
+
+  test("a database that dies inside a transaction fails it, and the process lives", async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.stop("SIGQUIT"));
+    const heard: string[] = [];
+    const sql = createPostgresSql({
+      connectionString: server.url,
+      poolSize: 1,
+      onError: ({ message }) => void heard.push(message),
+    });
+    onTestFinished(() => sql.close());
+    const work = sql.transaction(async (tx) => {
+      await tx.query("select 1");
+      await server.halt("SIGQUIT");
+      await expect.poll(() => heard).toContain("Connection terminated unexpectedly");
+      await tx.query("select 1");
+    });
+    await expect(work).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+
+  test("a frozen database fails a transaction after one time limit, not after a second one for its rollback", async () => {
+    const proxy = await startFaultProxy(Number(new URL(serverUrl ?? "").port));
+    const sql = createPostgresSql({
+      connectionString: (serverUrl ?? "").replace(/:\d+\//, `:${proxy.port}/`),
+      poolSize: 1,
+      onError: ignore,
+    });
+    onTestFinished(async () => {
+      await sql.close();
+      await proxy.close();
+    });
+    await sql.query("select 1");
+    proxy.set({ kind: "blackhole" });
+    const started = performance.now();
+    await expect(sql.transaction((tx) => tx.query("select 1"))).rejects.toMatchObject({ code: "store_unavailable" });
+    // A statement has 6 s.
+    expect(performance.now() - started).toBeLessThan(10_000);
+    proxy.set({ kind: "none" });
+    expect(await sql.query("select 1 as one")).toEqual([{ one: 1 }]);
   });
 });
