@@ -35,6 +35,7 @@ port.on("message", (request: ThreadRequest) => {
       turns.handle(request);
   }
 });
+answer({ kind: "ready" });
 
 async function run({ id, run, previous, now }: Extract<ThreadRequest, { kind: "look" }>): Promise<void> {
   const controller = new AbortController();

@@ -162,6 +162,8 @@ async function start(
       overrides,
       admit,
     );
+    ends.push(() => looks.close());
+    await looks.warmUp();
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     const worker = startWorker(
       {
@@ -182,10 +184,7 @@ async function start(
         lookTimeoutMs: LOOK_TIMEOUT_MS,
       },
     );
-    doors.push(async () => {
-      await worker.stop(STOP_GRACE_MS);
-      await looks.close();
-    });
+    doors.push(() => worker.stop(STOP_GRACE_MS));
     const keeper = startKeeper(
       // A Postgres server vacuums by itself.
       { store, vacuum: config.dataDir === null ? null : (signal) => vacuum(sql, signal), telemetry, log },
@@ -357,7 +356,7 @@ async function wireTracing({ tracing }: Config, log: Logger): Promise<Tracing> {
 }
 
 function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverrides, admit: Admit) {
-  if (runLook !== undefined) return { runLook, close: () => Promise.resolve() };
+  if (runLook !== undefined) return { runLook, warmUp: () => Promise.resolve(), close: () => Promise.resolve() };
   return createLookThreads(() => new Thread(new URL("./look-thread.js", import.meta.url), { workerData }), size, admit);
 }
 

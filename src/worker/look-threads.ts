@@ -45,6 +45,8 @@ export type ThreadRequest =
 
 /** From a thread. */
 export type ThreadAnswer =
+  /** Once: everything is loaded. */
+  | { readonly kind: "ready" }
   | { readonly kind: "judged"; readonly id: number; readonly judged: Looked }
   | { readonly kind: "failed"; readonly id: number; readonly error: Error }
   | { readonly kind: "query"; readonly id: number; readonly query: ObservedQuery }
@@ -61,6 +63,8 @@ const ABORT_GRACE_MS = 2_000;
 
 interface Seat {
   readonly thread: Thread;
+  /** Rejects when the thread dies before. */
+  readonly ready: Promise<void>;
   /** Set before anything is awaited, so that no two looks take one seat. */
   taken: boolean;
   busy: { readonly id: number; readonly observer: LookObserver; settle(outcome: Looked | Error): void } | null;
@@ -77,16 +81,34 @@ export function createLookThreads(
   create: () => Thread,
   size: number,
   admit: Admit,
-): { runLook: RunLook; close(): Promise<void> } {
+): {
+  runLook: RunLook;
+  /**
+   * Starts all threads. A worker waits for it before it takes up a run: a run in the hands of a process that is still loading is only at risk.
+   *
+   * @throws LookThreadDied when one cannot start.
+   */
+  warmUp(): Promise<void>;
+  close(): Promise<void>;
+} {
   const seats = new Set<Seat>();
   const waiting: (() => void)[] = [];
   let nextId = 0;
   let closed = false;
 
   const addSeat = (): Seat => {
-    const seat: Seat = { thread: create(), taken: false, busy: null };
-    const turns = serveTurns(admit, (message) => seat.thread.postMessage(message));
-    seat.thread.on("message", (answer: ThreadAnswer) => {
+    const thread = create();
+    const ready = new Promise<void>((resolve, reject) => {
+      thread.on("message", (answer: ThreadAnswer) => answer.kind === "ready" && resolve());
+      thread.once("error", (cause) => reject(new LookThreadDied(`a thread cannot start: ${cause.message}`, { cause })));
+      thread.once("exit", (code) => reject(new LookThreadDied(`a thread cannot start: it exited with ${code}`)));
+    });
+    // Only who warms up wants to know.
+    ready.catch(() => undefined);
+    const seat: Seat = { thread, ready, taken: false, busy: null };
+    const turns = serveTurns(admit, (message) => thread.postMessage(message));
+    thread.on("message", (answer: ThreadAnswer) => {
+      if (answer.kind === "ready") return;
       if (answer.kind === "admit" || answer.kind === "withdraw" || answer.kind === "release")
         return turns.handle(answer);
       const { busy } = seat;
@@ -155,6 +177,10 @@ export function createLookThreads(
 
   return {
     runLook,
+    async warmUp() {
+      while (seats.size < size) addSeat();
+      await Promise.all([...seats].map(({ ready }) => ready));
+    },
     async close() {
       closed = true;
       for (const wake of waiting.splice(0)) wake();

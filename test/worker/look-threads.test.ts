@@ -9,6 +9,7 @@ const NOW = "2026-11-20T09:00:00.000Z";
 const THREAD = `
 const { parentPort } = require("node:worker_threads");
 const aborted = new Map();
+parentPort.postMessage({ kind: "ready" });
 parentPort.on("message", ({ kind, id, run }) => {
   if (kind === "abort") return aborted.get(id)?.();
   const judged = { report: { summary: run.id }, state: { v: 1, looks: 1 } };
@@ -39,13 +40,31 @@ function threads(size: number, observer: LookObserver = { query: () => undefined
   onTestFinished(() => pool.close());
   const run = (id: string, signal = new AbortController().signal): ReturnType<RunLook> =>
     pool.runLook(runOf({ id }), null, NOW, signal, observer);
-  return { run, close: () => pool.close(), started: () => started };
+  return { run, warmUp: () => pool.warmUp(), close: () => pool.close(), started: () => started };
 }
 
 test("a look comes back from its thread, and threads are used again", async () => {
   const { run, started } = threads(2);
   for (let i = 0; i < 5; i++) expect((await run("ok")).report.summary).toBe("ok");
   expect(started()).toBe(1);
+});
+
+test("warming up starts every thread before the first look", async () => {
+  const { run, warmUp, started } = threads(3);
+  await warmUp();
+  expect(started()).toBe(3);
+  expect((await run("ok")).report.summary).toBe("ok");
+  expect(started()).toBe(3);
+});
+
+test("a thread that cannot start is told before any run is taken up", async () => {
+  const pool = createLookThreads(
+    () => new Thread("throw new Error('broken bundle')", { eval: true }),
+    1,
+    () => undefined,
+  );
+  onTestFinished(() => pool.close());
+  await expect(pool.warmUp()).rejects.toThrow("a thread cannot start: broken bundle");
 });
 
 test("more looks than threads wait their turn", async () => {
