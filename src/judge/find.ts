@@ -397,6 +397,8 @@ function forecastOf(
   const factor = (((normalQuantileUpper(decisive.alphaSafe) + POWER_Z) * error) / (margin - shrunk)) ** 2;
   const scarcer = Math.min(units.baseline, units.candidate);
   const more = factor > 1 ? Math.ceil(scarcer * (factor - 1)) : 0;
+  // Two or three steps can leave an interval up to 1e300: no number that could be counted would do.
+  if (more > Number.MAX_SAFE_INTEGER) return { units: null, minutes: null, detectable };
   return { units: more, minutes: minutes === null ? null : (more * minutes) / scarcer, detectable };
 }
 
