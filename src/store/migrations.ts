@@ -224,6 +224,11 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
     name: "the trace of a run",
     script: "alter table touchstone.runs add column trace_parent text;",
   },
+  {
+    name: "version of what a run holds",
+    script: `
+      alter table touchstone.runs add column v int not null default 1;`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -14,6 +14,9 @@ const DUE = "due_at <= now() and (lease_until is null or lease_until <= now())";
 /** Three claims that ended without a stored look: the run kills its workers. */
 const MAX_CLAIMS = 3;
 
+/** The newest form of snapshot and state that this program reads. Runs of a newer one are left to the newer workers of an upgrade. */
+const PAYLOAD_VERSION = 1;
+
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({
   async claimRun(worker, leaseSeconds, id) {
@@ -21,7 +24,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
       `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
        where id = (
          select id from touchstone.runs
-         where status in ('queued', 'running') and ${DUE} and claims < ${MAX_CLAIMS}
+         where status in ('queued', 'running') and ${DUE} and claims < ${MAX_CLAIMS} and v <= ${PAYLOAD_VERSION}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
        returning ${RUN_COLUMNS}`,
@@ -94,20 +97,26 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
     return { live: row?.live ?? 0, due: row?.due ?? 0, oldestSeconds: row?.oldest ?? 0 };
   },
 
-  endCrashLoops: () =>
-    sql.transaction((tx) =>
-      endLive(
-        tx,
-        {
-          status: "failed",
-          code: "crash_loop",
-          detail: `${MAX_CLAIMS} workers took up the run and none of them stored a look`,
-          actor: "sweeper",
-        },
-        `claims >= ${MAX_CLAIMS} and lease_until <= now()`,
-        [],
-      ),
-    ),
+  async endCrashLoops() {
+    const condition = `claims >= ${MAX_CLAIMS} and lease_until <= now() and v <= ${PAYLOAD_VERSION}`;
+    const detail = `${MAX_CLAIMS} workers took up the run and none of them stored a look`;
+    const ending = { status: "failed", code: "crash_loop", detail, actor: "sweeper" } as const;
+    const due = await sql.query<{ id: string }>(
+      `select id from touchstone.runs where status in ('queued', 'running') and ${condition}`,
+    );
+    const ended: string[] = [];
+    const faults: unknown[] = [];
+    // Each on its own: a run that cannot even be ended must not keep the others.
+    for (const { id } of due) {
+      try {
+        ended.push(...(await sql.transaction((tx) => endLive(tx, ending, `id = $3 and ${condition}`, [id]))));
+      } catch (error) {
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw new AggregateError(faults, `${faults.length} crash loops could not be ended`);
+    return ended;
+  },
 });
 
 /** A worker may write only under the epoch of its own claim. */

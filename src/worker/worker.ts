@@ -144,42 +144,48 @@ export function startWorker(
     }
   };
 
-  /** Claims while there is room and anything is due. Sweeps never overlap. */
+  /** Claims while there is room and anything is due. Sweeps never overlap, and neither half of one keeps the other from its work. */
   const sweep = (): Promise<void> => {
     sweeping = sweeping.then(async () => {
-      try {
-        for (const id of await store.endCrashLoops()) {
-          telemetry.runsEnded.inc({ status: "failed", verdict: "" });
-          log.error({ run: id }, "three workers took up the run and none made progress");
-        }
-        while (hasRoom()) {
-          const claim = await store.claimRun(options.id, options.leaseSeconds);
-          if (claim === null) return;
-          void take(claim);
-        }
-      } catch (error) {
-        telemetry.sweepErrors.inc();
-        log.error({ err: error }, "the sweep failed");
-      }
+      await sweepStep(endCrashLoops);
+      await sweepStep(claimDue);
     });
     return sweeping;
   };
 
-  /** Before the sweep, so that it finds the runs that begin now. */
-  const takeSlots = async (): Promise<void> => {
+  const takeSlots = (): Promise<void> =>
+    takeDueSlots((schedule, { slot, slots, outcome, run, code, detail }) => {
+      telemetry.scheduleSlots.inc({ outcome }, slots);
+      log[outcome === "failed" ? "error" : "info"]({ schedule, slot, slots, run, code, detail }, `slot ${outcome}`);
+    });
+
+  const sweepStep = async (step: () => Promise<void>): Promise<void> => {
     try {
-      await takeDueSlots((schedule, { slot, slots, outcome, run, code, detail }) => {
-        telemetry.scheduleSlots.inc({ outcome }, slots);
-        log[outcome === "failed" ? "error" : "info"]({ schedule, slot, slots, run, code, detail }, `slot ${outcome}`);
-      });
+      await step();
     } catch (error) {
       telemetry.sweepErrors.inc();
-      log.error({ err: error }, "due slots of schedules could not be taken; the next sweep tries again");
+      log.error({ err: error }, "the sweep failed");
+    }
+  };
+
+  const endCrashLoops = async (): Promise<void> => {
+    for (const id of await store.endCrashLoops()) {
+      telemetry.runsEnded.inc({ status: "failed", verdict: "" });
+      log.error({ run: id }, "three workers took up the run and none made progress");
+    }
+  };
+
+  const claimDue = async (): Promise<void> => {
+    while (hasRoom()) {
+      const claim = await store.claimRun(options.id, options.leaseSeconds);
+      if (claim === null) return;
+      void take(claim);
     }
   };
 
   const loop = async (): Promise<void> => {
-    sweeping = sweeping.then(takeSlots);
+    // Before the sweep, so that it finds the runs that begin now.
+    sweeping = sweeping.then(() => sweepStep(takeSlots));
     await sweep();
     if (!stopped) sweepTimer = setTimeout(() => void loop(), options.sweepMs);
   };

@@ -238,6 +238,23 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       });
     });
 
+    test("a crash loop that cannot be read does not keep another from ending", async () => {
+      const [unreadable, other] = [await start(), await start()];
+      for (let i = 0; i < 6; i++) await claim("a", 0);
+      await sql.query("update touchstone.runs set snapshot = '{}' where id = $1", [unreadable.run.run.id]);
+      await expect(store.endCrashLoops()).rejects.toThrow("1 crash loops could not be ended");
+      expect((await store.readRun("default", other.run.run.id))?.status).toBe("failed");
+    });
+
+    test("a run whose form is newer than this program is left to newer workers", async () => {
+      const { run } = await start();
+      await sql.query("update touchstone.runs set v = 2, claims = 3, lease_until = now() where id = $1", [run.run.id]);
+      expect(await store.endCrashLoops()).toEqual([]);
+      await sql.query("update touchstone.runs set claims = 0 where id = $1", [run.run.id]);
+      expect(await store.claimRun("a", 5)).toBeNull();
+      expect(await store.claimRun("a", 5, run.run.id)).toBeNull();
+    });
+
     test("a cancelled run is taken from its worker", async () => {
       const { run } = await start();
       const claimed = await claim("a");

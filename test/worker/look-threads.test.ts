@@ -27,6 +27,8 @@ parentPort.on("message", ({ kind, id, run }) => {
 });
 `;
 
+const asksNoSource = () => Promise.reject(new Error("this thread asks no source"));
+
 function threads(size: number, observer: LookObserver = { query: () => undefined, parts: () => undefined }) {
   let started = 0;
   const pool = createLookThreads(
@@ -35,7 +37,7 @@ function threads(size: number, observer: LookObserver = { query: () => undefined
       return new Thread(THREAD, { eval: true });
     },
     size,
-    () => Promise.reject(new Error("this thread asks no source")),
+    asksNoSource,
   );
   onTestFinished(() => pool.close());
   const run = (id: string, signal = new AbortController().signal): ReturnType<RunLook> =>
@@ -58,11 +60,7 @@ test("warming up starts every thread before the first look", async () => {
 });
 
 test("a thread that cannot start is told before any run is taken up", async () => {
-  const pool = createLookThreads(
-    () => new Thread("throw new Error('broken bundle')", { eval: true }),
-    1,
-    () => undefined,
-  );
+  const pool = createLookThreads(() => new Thread("throw new Error('broken bundle')", { eval: true }), 1, asksNoSource);
   onTestFinished(() => pool.close());
   await expect(pool.warmUp()).rejects.toThrow("a thread cannot start: broken bundle");
 });

@@ -144,6 +144,16 @@ test("a look whose thread dies is tried again, three times in all", async () => 
   expect(looks).toBe(3);
 });
 
+test("a run that nobody can read does not stop the sweep", async () => {
+  const unreadable = await start();
+  await sql.query("update touchstone.runs set snapshot = '{}', claims = 3, lease_until = now() where id = $1", [
+    unreadable,
+  ]);
+  const id = await start();
+  work(lookAtNothing);
+  expect(await until(id, ended)).toMatchObject({ status: "done" });
+});
+
 test("a cancelled run is dropped by its worker", async () => {
   const id = await start();
   let reason: unknown;
