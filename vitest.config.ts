@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { countingReporter } from "./test/reporter.ts";
 
-/** `unit` runs in seconds without a server; `services` starts its own; `calibration` simulates; `faults` judges bad evidence. See README, "Tests". */
+/** `unit` runs in seconds without a server; `services` starts its own; `calibration` simulates; `faults` judges bad evidence; `campaign` kills real processes. See README, "Tests". */
 export default defineConfig({
   test: {
     reporters: ["default", countingReporter()],
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/services/**", "test/calibration/**", "test/faults/**"],
+          exclude: ["test/services/**", "test/calibration/**", "test/faults/**", "test/campaign/**"],
           isolate: false,
           setupFiles: "test/seed-properties.ts",
           // Far above what any takes: a busy machine is no fault.
@@ -42,6 +42,16 @@ export default defineConfig({
           include: ["test/faults/**/*.test.ts"],
           // A million cases take an hour on one core.
           testTimeout: 7_200_000,
+        },
+      },
+      {
+        test: {
+          name: "campaign",
+          include: ["test/campaign/**/*.test.ts"],
+          // After the others: it measures how soon processes are back, and would measure them instead.
+          sequence: { groupOrder: 1 },
+          testTimeout: 7_200_000,
+          hookTimeout: 120_000,
         },
       },
     ],

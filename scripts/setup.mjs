@@ -45,6 +45,7 @@ function installServices() {
     { command: "redis-server", package: "redis-server" },
     { command: "prometheus", package: "prometheus" },
     { command: "victoria-metrics", package: "victoria-metrics" },
+    { command: "faketime", package: "faketime" },
     { command: "postgres", package: "postgresql", folder: "/usr/lib/postgresql" },
   ];
   const missing = needed.filter(

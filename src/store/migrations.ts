@@ -265,7 +265,7 @@ export async function migrate(sql: Sql, upTo = SCHEMA_VERSION): Promise<string[]
   });
 }
 
-/** @throws TouchstoneError `store_unavailable` that says to run `touchstone migrate` when the record is behind this program, or to upgrade when it is ahead. */
+/** A record ahead of this program is served: during an upgrade old processes go on beside new ones. @throws TouchstoneError `store_unavailable` that says to run `touchstone migrate` when the record is behind. */
 export async function checkSchema(sql: Sql): Promise<void> {
   const [found] = await sql.query<{ found: boolean }>(
     "select to_regclass('touchstone.migrations') is not null as found",

@@ -1,0 +1,70 @@
+import { expect, onTestFinished, test } from "vitest";
+import { checkInvariants } from "./check-invariants.ts";
+import { CANDIDATE_KINDS, oddLook, oneLook } from "./requests.ts";
+import { CAN_RUN, setStage } from "./stage.ts";
+import { print } from "./summary.ts";
+import { claimsIn } from "./timeline.ts";
+import { until } from "./until.ts";
+
+test.skipIf(!CAN_RUN)(
+  "a run that kills whoever looks at it ends as a crash loop after three, and the others go on",
+  async () => {
+    const stage = await setStage({
+      env: { TOUCHSTONE_CONCURRENCY: "1" },
+      // The look itself is what ends its process: the source is asked, and whoever asks dies.
+      async onPoison(label, { record, deployment }) {
+        const [owner] = await record.query<{ leased_by: string | null }>(
+          "select leased_by from touchstone.runs where candidate_label = $1 and lease_until > now()",
+          [label],
+        );
+        const pid = Number(owner?.leased_by?.split("-")[0]);
+        const program = deployment.programs("worker").find((one) => one.pid === pid);
+        if (program !== undefined) deployment.kill(program);
+      },
+    });
+    onTestFinished(() => stage.close());
+    const started = performance.now();
+    const poison = await stage.callers.start(oddLook("poison-1"));
+    for (let n = 0; n < 40; n += 1) {
+      const kind = CANDIDATE_KINDS[n % CANDIDATE_KINDS.length] ?? "good";
+      await stage.callers.start(oneLook(kind, `beside-${n}`));
+    }
+    let others = 0;
+    await until("the others to be judged", async () => (await stage.record.live()) <= 1);
+    others = performance.now() - started;
+    await stage.drained();
+
+    const run = await stage.callers.read(poison?.id ?? "");
+    expect(run).toMatchObject({ status: "failed", verdict: null, error: { code: "crash_loop" } });
+    const claims = claimsIn(await stage.record.history()).filter((claim) => claim.run === poison?.id);
+    expect(claims).toHaveLength(3);
+    const { violations, counts } = await checkInvariants(stage);
+    print("a poisonous run beside 40 others", {
+      ...counts,
+      "others judged": `${(others / 1000).toFixed(1)} s`,
+      "crash loop ended": `${((performance.now() - started) / 1000).toFixed(1)} s`,
+    });
+    expect(violations).toEqual([]);
+    expect(counts["verdicts"]).toBe(40);
+    expect(stage.deployment.faults).toEqual([]);
+  },
+);
+
+test.skipIf(!CAN_RUN)("a look that uses up its memory ends as a crash loop, and the others are judged", async () => {
+  const stage = await setStage({
+    workers: 1,
+    env: { TOUCHSTONE_CONCURRENCY: "1", NODE_OPTIONS: "--max-old-space-size=72" },
+  });
+  onTestFinished(() => stage.close());
+  const greedy = await stage.callers.start(oddLook("huge-1"));
+  for (const kind of CANDIDATE_KINDS) await stage.callers.start(oneLook(kind, "beside"));
+  await stage.drained();
+  expect(await stage.callers.read(greedy?.id ?? "")).toMatchObject({
+    status: "failed",
+    error: { code: "crash_loop" },
+  });
+  // Mostly its thread dies alone; now and then the whole process does.
+  print("a look that uses up its memory", { "processes that died with it": stage.deployment.faults.length });
+  const kinds = await stage.record.query("select count(*)::int as done from touchstone.runs where status = 'done'");
+  expect(kinds).toEqual([{ done: CANDIDATE_KINDS.length }]);
+});
