@@ -2,11 +2,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
 
-/**
- * Whether this Touchstone delivers events. Without a deliverer no target can be configured, no run can name one, and I5 has nothing to look at; with it this becomes true, and everything below is used.
- */
-export const DELIVERS: boolean = false;
-
 /** The name under which runs ask to be told. */
 export const TARGET = "campaign";
 

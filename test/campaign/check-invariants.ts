@@ -1,9 +1,10 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { AUDIT_START, followAudit } from "../../src/model/audit.ts";
 import { AuditPage } from "../../src/api/audit.ts";
 import { canonicalJson } from "../../src/model/canonical.ts";
-import { Report, RunView } from "../../src/model/run.ts";
-import { DELIVERS, Event, TARGET, type CallbackReceiver } from "./callbacks.ts";
+import { EvidencePage, Report, RunView } from "../../src/model/run.ts";
+import { rejudge } from "../../src/rejudge.ts";
+import { Event, TARGET, type CallbackReceiver } from "./callbacks.ts";
 import type { Callers } from "./callers.ts";
 import type { Kill } from "./processes.ts";
 import type { CampaignRecord, Entry } from "./record.ts";
@@ -42,7 +43,6 @@ interface Row {
 /**
  * The invariants I1 to I10 over everything that was accepted, once all faults are healed and the backlog is drained (I9 is that draining, and asserted by whoever waits for it).
  *
- * I6, judging stored evidence again, has its place in `checkReport`: it needs a command that reads evidence back, which does not exist yet.
  */
 export async function checkInvariants(evidence: Evidence): Promise<Outcome> {
   const { record, callers } = evidence;
@@ -90,6 +90,7 @@ export async function checkInvariants(evidence: Evidence): Promise<Outcome> {
     )),
   );
   violations.push(...(await checkEvents(evidence, rows)));
+  violations.push(...(await checkReplay(callers, rows)));
   violations.push(...callers.faults);
   return { violations, counts };
 }
@@ -210,15 +211,36 @@ export async function readPages<T extends { readonly nextCursor: string | null }
   return pages;
 }
 
+const Snapshot = z.object({ notify: z.array(z.string()).optional() });
+
+/** Judging a run again takes some 30 ms; more of them prove no more. */
+const MOST_REJUDGED = 300;
+
+/** I6: what was stored of a run, judged again, gives the very bytes of its reports. */
+async function checkReplay(callers: Callers, rows: readonly Row[]): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { id } of rows.filter(({ status }) => status === "done").slice(-MOST_REJUDGED)) {
+    const pages = await readPages(callers, `/v1/runs/${id}/evidence`, EvidencePage);
+    const [first] = pages;
+    if (first === undefined) throw new RangeError("a list has a page at least");
+    const looks = pages.flatMap(({ items }) =>
+      items.map((item) => ({ ...item, body: item.body === null ? null : Buffer.from(item.body, "base64") })),
+    );
+    const { outcome, difference } = await rejudge(first.run, looks, new AbortController().signal);
+    if (outcome !== "identical") faults.push(`I6: run ${id} judged again ${outcome}: ${canonicalJson(difference)}`);
+  }
+  return faults;
+}
+
 /** I5: each end is one event, and whatever was sent of it has that id and those bytes. */
 async function checkEvents({ record, receiver }: Evidence, rows: readonly Row[]): Promise<string[]> {
-  if (!DELIVERS) return [];
   const faults: string[] = [];
   const stored = await record.query<{ event_id: string; run_id: string; body: string; delivered: boolean }>(
     "select event_id, run_id, body, delivered_at is not null as delivered from touchstone.outbox where target = $1 and type <> 'run.overridden'",
     [TARGET],
   );
-  for (const { id } of rows) {
+  for (const { id, snapshot } of rows) {
+    if (!(Snapshot.parse(JSON.parse(snapshot)).notify ?? []).includes(TARGET)) continue;
     const events = stored.filter((event) => event.run_id === id);
     const [event] = events;
     if (event === undefined || events.length > 1) {

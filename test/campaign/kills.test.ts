@@ -7,7 +7,7 @@ import type { Program } from "./processes.ts";
 import { CAN_RUN, setStage, type Stage } from "./stage.ts";
 import { print } from "./summary.ts";
 import { claimsIn, quantile, resumeTimes } from "./timeline.ts";
-import { DELIVERS, TARGET } from "./callbacks.ts";
+import { TARGET } from "./callbacks.ts";
 import { until } from "./until.ts";
 
 /** How many processes are killed; `npm run test:faults` kills a thousand. */
@@ -78,7 +78,7 @@ async function post({ callers, record }: Stage, over: AbortSignal): Promise<void
     const kind = pick(random, CANDIDATE_KINDS) ?? "good";
     const draw = random();
     const rollout = { namespace: "shop", name: `agent-${Math.floor(random() * 4)}`, revision: String(n) };
-    const told = DELIVERS ? { notify: [TARGET] } : {};
+    const told = { notify: [TARGET] };
     const one = async (): Promise<void> => {
       if (draw < 0.55) await callers.start(oneLook(kind, String(n), told));
       else if (draw < 0.7) await callers.start(manyLooks(kind, String(n), told));

@@ -43,6 +43,8 @@ export interface CampaignRecord {
   history(): Promise<Entry[]>;
   /** Runs that have not ended. */
   live(): Promise<number>;
+  /** Events that a target has still to be told. */
+  untold(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,12 @@ export async function createRecord(serverUrl: string, name: string): Promise<Cam
         "select count(*)::int as live from touchstone.runs where status in ('queued', 'running')",
       );
       return row?.live ?? 0;
+    },
+    async untold() {
+      const [row] = await query<{ untold: number }>(
+        "select count(*)::int as untold from touchstone.outbox where delivered_at is null and given_up_at is null",
+      );
+      return row?.untold ?? 0;
     },
     close: () => pool.end(),
   };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres, startRedis, findProgram, type Server } from "../services/servers.ts";
-import { DELIVERS, startCallbackReceiver, TARGET_ENV, targetsYaml, type CallbackReceiver } from "./callbacks.ts";
+import { startCallbackReceiver, TARGET_ENV, targetsYaml, type CallbackReceiver } from "./callbacks.ts";
 import { createCallers, type Callers } from "./callers.ts";
 import { chance } from "./chance.ts";
 import { startMetricsSource, type MetricsSource } from "./metrics-source.ts";
@@ -103,7 +103,8 @@ async function build(
     DATABASE_URL: atPort(record.url, (await options.databasePort?.(postgresPort)) ?? postgresPort),
     REDIS_URL: atPort(redis.url, (await options.redisPort?.(redisPort)) ?? redisPort),
     TOUCHSTONE_SOURCES: sources,
-    ...(DELIVERS ? { TOUCHSTONE_TARGETS: targets, ...TARGET_ENV } : {}),
+    TOUCHSTONE_TARGETS: targets,
+    ...TARGET_ENV,
     ...options.env,
   };
   const deployment = await deploy(env, { apis: options.apis ?? 1, workers: options.workers ?? 2 });
@@ -148,8 +149,11 @@ async function build(
       };
     },
     outages,
-    drained: (seconds = 120) =>
-      until("the backlog to drain", async () => (await record.live().catch(() => 1)) === 0, seconds),
+    async drained(seconds = 120) {
+      await until("the backlog to drain", async () => (await record.live().catch(() => 1)) === 0, seconds);
+      // A delivery whose worker was killed belongs to it until its lease lapses.
+      await until("all events to be delivered", async () => (await record.untold().catch(() => 1)) === 0, seconds);
+    },
     close,
   };
   await until("an API to be ready", async () => {
