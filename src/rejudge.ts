@@ -5,24 +5,9 @@ import { ENGINE } from "./model/engine.ts";
 import type { LookEvidence, Question } from "./model/look-evidence.ts";
 import { readStoredState, toStoredState, type LookState } from "./model/look-state.ts";
 import type { Run } from "./model/run.ts";
-import type { Instant } from "./model/time.ts";
 import { readBody } from "./recorded-look.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
-
-/** One look as the record has it, with what it was given. */
-export interface RecordedEvidence {
-  readonly n: number;
-  readonly at: Instant;
-  /** The very bytes of its report. */
-  readonly report: string;
-  /** The engine that judged; null when nothing was kept. */
-  readonly engine: string | null;
-  /** Of the evidence, kept or not; null for looks from before evidence was kept. */
-  readonly bytes: number | null;
-  /** The stored state before this look, where it does not follow from the looks before; null otherwise. */
-  readonly state: string | null;
-  readonly body: Uint8Array | null;
-}
+import type { StoredEvidence } from "./store/store.ts";
 
 /** What judging the looks of a run again came to. */
 export interface Rejudgement {
@@ -52,7 +37,7 @@ export interface Difference {
  *
  * @param looks  all looks of the run so far, in their order.
  */
-export async function rejudge(run: Run, looks: readonly RecordedEvidence[], signal: AbortSignal): Promise<Rejudgement> {
+export async function rejudge(run: Run, looks: readonly StoredEvidence[], signal: AbortSignal): Promise<Rejudgement> {
   let identical = 0;
   let difference: Difference | null = null;
   const notKept: number[] = [];
@@ -88,7 +73,7 @@ export async function rejudge(run: Run, looks: readonly RecordedEvidence[], sign
 
 async function judgeAgain(
   run: Run,
-  { n, at, report: stored, engine, state: before }: RecordedEvidence,
+  { n, at, report: stored, engine, state: before }: StoredEvidence,
   body: Uint8Array,
   previous: LookState | null,
   signal: AbortSignal,

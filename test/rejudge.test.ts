@@ -6,12 +6,12 @@ import { canonicalJson } from "../src/model/canonical.ts";
 import type { Run } from "../src/model/run.ts";
 import { epochSeconds, toInstant, type Instant } from "../src/model/time.ts";
 import { lookAndRecord } from "../src/recorded-look.ts";
-import { rejudge, type RecordedEvidence } from "../src/rejudge.ts";
+import { rejudge } from "../src/rejudge.ts";
 import type { MetricSource, Sources } from "../src/sources/source.ts";
 import { migrate } from "../src/store/migrations.ts";
 import { createPgliteSql } from "../src/store/pglite.ts";
 import { createSqlStore } from "../src/store/sql-store.ts";
-import type { Store } from "../src/store/store.ts";
+import type { Store, StoredEvidence } from "../src/store/store.ts";
 import { badCase, START, type BadCase, type LookAt } from "./faults/bad-evidence.ts";
 import { runOf, sourceOf } from "./faults/judge-case.ts";
 
@@ -77,12 +77,12 @@ async function judgeStored(
   }
 }
 
-async function evidenceOf(run: Run): Promise<RecordedEvidence[]> {
+async function evidenceOf(run: Run): Promise<StoredEvidence[]> {
   return [...(await store.listEvidence("p", run.id, { limit: 200, cursor: null })).items];
 }
 
 /** What the record gives back as the run, not what was put in. */
-async function again(run: Run, change: (looks: RecordedEvidence[]) => RecordedEvidence[] = (looks) => looks) {
+async function again(run: Run, change: (looks: StoredEvidence[]) => StoredEvidence[] = (looks) => looks) {
   const stored = await store.readRun("p", run.id);
   return rejudge(stored?.run ?? run, change(await evidenceOf(run)), NEVER);
 }
@@ -152,8 +152,8 @@ const first = <T>(list: readonly T[]): T => {
   return one;
 };
 const changeFirst =
-  (change: (look: RecordedEvidence) => Partial<RecordedEvidence>) =>
-  (looks: RecordedEvidence[]): RecordedEvidence[] =>
+  (change: (look: StoredEvidence) => Partial<StoredEvidence>) =>
+  (looks: StoredEvidence[]): StoredEvidence[] =>
     looks.map((look, index) => (index === 0 ? { ...look, ...change(look) } : look));
 const repacked = (body: Uint8Array | null, change: (evidence: LookEvidence) => LookEvidence): Uint8Array =>
   brotliCompressSync(packEvidence(change(readEvidence(brotliDecompressSync(body ?? new Uint8Array(0))))));
@@ -216,14 +216,14 @@ test("evidence that was changed, a report that was changed and evidence of anoth
 
 test("another engine's runs are identical when all but its name is, and cannot be verified otherwise", async () => {
   const run = await manyLooks({ id: "engine" });
-  const old = (looks: RecordedEvidence[]) =>
+  const old = (looks: StoredEvidence[]) =>
     looks.map((look) => ({
       ...look,
       engine: "touchstone 0.0.1",
       report: look.report.replace(/"engine":"[^"]+"/, '"engine":"touchstone 0.0.1"'),
     }));
   expect(await again(run, old)).toMatchObject({ outcome: "identical", otherEngines: ["touchstone 0.0.1"] });
-  const changed = (looks: RecordedEvidence[]) =>
+  const changed = (looks: StoredEvidence[]) =>
     changeFirst(({ report }) => ({ report: report.replace('"decision":"continue"', '"decision":"promote"') }))(
       old(looks),
     );

@@ -307,9 +307,11 @@ export interface NewEvidence {
 export interface StoredEvidence {
   readonly n: number;
   readonly at: Instant;
-  /** The very bytes. */
+  /** The very bytes of its report. */
   readonly report: string;
+  /** The engine that judged; null when nothing was kept. */
   readonly engine: string | null;
+  /** Of the evidence, kept or not; null for looks from before evidence was kept. */
   readonly bytes: number | null;
   /** The stored state before this look, where the evidence of the looks before is not there to give it. */
   readonly state: string | null;
