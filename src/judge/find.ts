@@ -195,8 +195,7 @@ function examplesOf(candidate: ArmState): Finding["examples"] {
   return candidate.shape === "units" && candidate.worst !== undefined ? [...candidate.worst] : null;
 }
 
-/** As a fraction of the baseline. */
-const LARGEST_DECREASE = 0.99;
+const ALMOST_ALL = 0.99;
 
 /** One component against both budgets. Orientation happens here and nowhere else. */
 export function judgeComponent(
@@ -253,9 +252,11 @@ export function judgeComponent(
     const margin = Math.abs(evidence.place(level(tolerances.margin, side)));
     // Where the evidence has no standard error of its own, its p-values show how many of them a margin is: near the estimate, for far out they tell of their tails.
     if (standardError === undefined) {
-      // Less than nothing of the baseline cannot be asked about.
-      const lowest = tolerances.margin.relative === null ? -Infinity : -LARGEST_DECREASE / tolerances.margin.relative;
-      const estimated = margin > 0 ? Math.max(lowest, evidence.estimate / margin) : 0;
+      // Less than nothing of the baseline cannot be asked about, nor a share that differs by all there is.
+      const lowest = tolerances.margin.relative === null ? -Infinity : -ALMOST_ALL / tolerances.margin.relative;
+      const { estimate, scale } = evidence;
+      const possible = scale === "fraction" ? Math.max(-ALMOST_ALL, Math.min(ALMOST_ALL, estimate)) : estimate;
+      const estimated = margin > 0 ? Math.max(lowest, possible / margin) : 0;
       const [from, to] = Math.abs(estimated) <= 1 ? [0, side] : [estimated, estimated - Math.sign(estimated)];
       return distanceBetween(tailsAt(inMargins(from)), tailsAt(inMargins(to)));
     }

@@ -421,12 +421,15 @@ test("looks without detail decide alike", async () => {
 });
 
 test("a fall by as much as the margin allows, or by more, is judged like any other", async () => {
-  for (const margin of ["50%", "100%", "150%"]) {
-    const analysis = analysisWith(ERRORS.replace("2pp", margin), PLAN);
-    // Twenty sessions an arm are few enough for the exact test, which knows no ratio of nothing.
-    const few = (seed: number, rate: number) => rowsOf(seed, event(rate), () => 1);
-    const looks = await play(analysis, [{ baseline: few(1, 0.5), candidate: few(2, 0) }]);
-    expect(looks.length).toBeGreaterThan(1);
-    expect(["unclear", "safe", "better"]).toContain(lastOf(looks).report.findings[0]?.finding);
-  }
+  for (const margin of ["50%", "100%", "150%", "2pp", "90pp"])
+    for (const baseline of [0.5, 1]) {
+      const analysis = analysisWith(ERRORS.replace("2pp", margin), PLAN);
+      // Thirty sessions an arm are few enough for the exact test, which knows no ratio of nothing and no difference of everything.
+      const few = (seed: number, rate: number) => rowsOf(seed, event(rate), () => 1);
+      const looks = await play(analysis, [{ baseline: few(1, baseline), candidate: few(2, 0) }]);
+      expect(looks.length).toBeGreaterThan(0);
+      expect(["unclear", "safe", "better"]).toContain(lastOf(looks).report.findings[0]?.finding);
+      const harmed = await play(analysis, [{ baseline: few(1, 0), candidate: few(2, baseline) }]);
+      expect(lastOf(harmed).report.findings[0]?.finding).not.toBe("safe");
+    }
 });
