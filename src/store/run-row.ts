@@ -44,6 +44,9 @@ export type RunRow = z.infer<typeof RunRow>;
 
 export const LookRow = z.object({ n: z.int(), at: Instant, decision: Decision, report: z.string() });
 
+/** Of a live run: its time has come, and no worker holds it. */
+export const DUE = "due_at <= now() and (lease_until is null or lease_until <= now())";
+
 /** The run that must be there. */
 export async function readForSure(tx: Ask, id: string): Promise<StoredRun> {
   const [row] = await tx.query(`select ${RUN_COLUMNS} from touchstone.runs where id = $1`, [id]);

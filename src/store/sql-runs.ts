@@ -6,7 +6,7 @@ import { endLive } from "./end-runs.ts";
 import { listEvidence } from "./evidence.ts";
 import { keepOutcome, takeKey } from "./idempotency-keys.ts";
 import { readCursor, toPage } from "./page.ts";
-import { LIST_COLUMNS, LookRow, readForSure, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
+import { DUE, LIST_COLUMNS, LookRow, readForSure, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import type { Ask, Sql, SqlValue } from "./sql.ts";
 import { tellOfOverride } from "./tell-of-runs.ts";
 import type {
@@ -94,7 +94,7 @@ export const createRunStore = (sql: Sql): RunStore => ({
     const [row] = await sql.query<{ waiting: number }>(
       `select count(*)::int as waiting from (
          select 1 from touchstone.runs
-         where status in ('queued', 'running') and due_at <= now() and (lease_until is null or lease_until <= now()) limit $1) w`,
+         where status in ('queued', 'running') and ${DUE} limit $1) w`,
       [limit],
     );
     return row?.waiting ?? 0;

@@ -3,13 +3,10 @@ import { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { keepEvidence } from "./evidence.ts";
-import { RUN_COLUMNS, RunRow } from "./run-row.ts";
+import { DUE, RUN_COLUMNS, RunRow } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
-
-/** Its time has come, and no worker holds it. */
-const DUE = "due_at <= now() and (lease_until is null or lease_until <= now())";
 
 /** Three claims that ended without a stored look: the run kills its workers. */
 const MAX_CLAIMS = 3;

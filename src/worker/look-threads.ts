@@ -1,18 +1,12 @@
 import type { Worker as Thread } from "node:worker_threads";
-import type { Judged } from "../judge/judge.ts";
 import type { LookState } from "../model/look-state.ts";
 import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
+import type { RecordedLook } from "../recorded-look.ts";
 import type { Admit } from "../sources/admission.ts";
 import type { ObservedQuery, ObserveQuery } from "../sources/observed.ts";
-import type { NewEvidence } from "../store/store.ts";
 import { serveTurns, type TurnAnswer, type TurnRequest } from "./admission-messages.ts";
 import type { TimedPart } from "./timed-parts.ts";
-
-/** What a look comes to, with what it was given where that is recorded. */
-export interface Looked extends Judged {
-  readonly evidence?: NewEvidence;
-}
 
 /** A look with its sources bound: inline in tests and at the command line, in a thread in a worker. */
 export type RunLook = (
@@ -21,7 +15,7 @@ export type RunLook = (
   now: Instant,
   signal: AbortSignal,
   observer: LookObserver,
-) => Promise<Looked>;
+) => Promise<RecordedLook>;
 
 /** Who is told what happens in a look. */
 export interface LookObserver {
@@ -47,7 +41,7 @@ export type ThreadRequest =
 export type ThreadAnswer =
   /** Once: everything is loaded. */
   | { readonly kind: "ready" }
-  | { readonly kind: "judged"; readonly id: number; readonly judged: Looked }
+  | { readonly kind: "judged"; readonly id: number; readonly judged: RecordedLook }
   | { readonly kind: "failed"; readonly id: number; readonly error: Error }
   | { readonly kind: "query"; readonly id: number; readonly query: ObservedQuery }
   | { readonly kind: "parts"; readonly id: number; readonly parts: readonly TimedPart[] }
@@ -67,7 +61,7 @@ interface Seat {
   readonly ready: Promise<void>;
   /** Set before anything is awaited, so that no two looks take one seat. */
   taken: boolean;
-  busy: { readonly id: number; readonly observer: LookObserver; settle(outcome: Looked | Error): void } | null;
+  busy: { readonly id: number; readonly observer: LookObserver; settle(outcome: RecordedLook | Error): void } | null;
 }
 
 /**
@@ -157,8 +151,9 @@ export function createLookThreads(
     };
     try {
       signal.throwIfAborted();
-      return await new Promise<Looked>((resolve, reject) => {
-        const settle = (outcome: Looked | Error) => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
+      return await new Promise<RecordedLook>((resolve, reject) => {
+        const settle = (outcome: RecordedLook | Error) =>
+          outcome instanceof Error ? reject(outcome) : resolve(outcome);
         seat.busy = { id, observer, settle };
         signal.addEventListener("abort", abort, { once: true });
         seat.thread.postMessage({ kind: "look", id, run, previous, now } satisfies ThreadRequest);

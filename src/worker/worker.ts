@@ -4,10 +4,11 @@ import { logFieldsOf, type Logger } from "../log.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import type { ScheduleSlot } from "../model/schedule.ts";
 import { epochSeconds, type Instant } from "../model/time.ts";
+import type { RecordedLook } from "../recorded-look.ts";
 import type { Claim, NewLook, Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Span, Tracing } from "../tracing/tracing.ts";
-import { LookThreadDied, type Looked, type RunLook } from "./look-threads.ts";
+import { LookThreadDied, type RunLook } from "./look-threads.ts";
 import { errorType, observeLook, startLookSpan } from "./observe-look.ts";
 
 export interface WorkerDependencies {
@@ -221,7 +222,7 @@ function secondsBetween(from: Instant, to: Instant): number {
   return Math.max(0, epochSeconds(to) - epochSeconds(from));
 }
 
-function toNewLook(claim: Claim, { report, state, nextAt, evidence }: Looked): NewLook {
+function toNewLook(claim: Claim, { report, state, nextAt, evidence }: RecordedLook): NewLook {
   if ((report.verdict === null) !== (nextAt !== null))
     throw new RangeError("a look decides, or it says when the next one is due");
   return {
