@@ -46,6 +46,7 @@ export const ERRORS = {
 
   // What `gather` turns into findings; over HTTP they appear only inside a report.
   source_unavailable: { status: 502, title: "The source is unavailable", retry: true, exit: 69 },
+  source_failed: { status: 502, title: "The source failed at the query", retry: true, exit: 69 },
   source_timeout: { status: 504, title: "The source took too long", retry: true, exit: 69 },
   source_throttled: { status: 503, title: "The source is asked too often", retry: true, exit: 69 },
   source_refused: { status: 502, title: "The source refused the query", retry: false, exit: 64 },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TouchstoneError } from "../errors.ts";
+import { TouchstoneError, type ErrorCode } from "../errors.ts";
 import type { FetchText, HttpAnswer } from "../http.ts";
 import { queryForm, type Query } from "../model/query.ts";
 import type { Answer } from "../model/samples.ts";
@@ -301,16 +301,8 @@ function readEnvelope(
   if (refusal?.code === "source_throttled") throw refusal;
   const { status, error, errorType, data, warnings = [], infos = [] } = parsed.data;
   if (status === "error") {
-    const code =
-      errorType === "timeout"
-        ? "source_timeout"
-        : errorType === "unavailable" ||
-            errorType === "canceled" ||
-            (refusal?.code === "source_unavailable" && errorType !== "execution")
-          ? "source_unavailable"
-          : "source_refused";
     throw new TouchstoneError(
-      code,
+      codeOf(errorType, refusal),
       `${name} answered ${answer.status} ${errorType ?? "error"}: ${error ?? "no reason given"}`,
       { retryAt: refusal?.retryAt ?? null },
     );
@@ -328,12 +320,30 @@ function readEnvelope(
   return { resultType: data.resultType, result: data.result, warnings: infos };
 }
 
+/** What an error says that the source itself wrote: of all its types only `unavailable` means that no query can be answered. */
+function codeOf(errorType: string | undefined, refusal: TouchstoneError | null): ErrorCode {
+  switch (errorType) {
+    case "timeout":
+      return "source_timeout";
+    case "unavailable":
+      return "source_unavailable";
+    case "execution":
+      return "source_refused";
+    case "canceled":
+      return "source_failed";
+    default:
+      return refusal === null || refusal.code === "source_refused" ? "source_refused" : "source_failed";
+  }
+}
+
 /** What the status alone says, also of a proxy in front of the source; null where only the body can tell. */
 function refusalOf({ status, retryAt }: HttpAnswer, name: string): TouchstoneError | null {
   const asks = retryAt === null ? "" : ` and asks not to be asked again before ${new Date(retryAt).toISOString()}`;
   if (status === 429) return new TouchstoneError("source_throttled", `${name} answered 429${asks}`, { retryAt });
-  if (status >= 500 || status === 408)
+  // By these a proxy says that nobody is there, and a server that it can answer nobody; any other 5xx is the answer to one query.
+  if (status === 408 || (status >= 502 && status <= 504))
     return new TouchstoneError("source_unavailable", `${name} answered ${status}${asks}`, { retryAt });
+  if (status >= 500) return new TouchstoneError("source_failed", `${name} answered ${status}${asks}`, { retryAt });
   if (status === 401 || status === 403)
     return new TouchstoneError("source_refused", `${name} answered ${status}: its credentials are not accepted`);
   return null;

@@ -26,7 +26,7 @@ test(`${KILLS} kills of the one process that is everything: it takes its own loc
   const source = await startMetricsSource({ random: chance(30) });
   onTestFinished(() => source.close());
   const sources = join(folder, "sources.yaml");
-  writeFileSync(sources, `sources:\n- { name: metrics, type: prometheus, url: "${source.url}", breakAfter: 1000 }\n`);
+  writeFileSync(sources, `sources:\n- { name: metrics, type: prometheus, url: "${source.url}" }\n`);
   const deployment = await deploy(
     { TOUCHSTONE_SOURCES: sources, TOUCHSTONE_DATA_DIR: join(folder, "data") },
     { apis: 0, workers: 0 },

@@ -96,12 +96,7 @@ async function build(
   closing.push(() => receiver.close());
 
   const sources = join(folder, "sources.yaml");
-  // Candidates of whose queries the source makes a 500 must not open the breaker for all others: each verdict is known beforehand.
-  const unbroken = "breakAfter: 1000";
-  writeFileSync(
-    sources,
-    `sources:\n- { name: metrics, type: prometheus, url: "${source.url}", timeout: 20s, ${unbroken} }\n`,
-  );
+  writeFileSync(sources, `sources:\n- { name: metrics, type: prometheus, url: "${source.url}", timeout: 20s }\n`);
   const targets = join(folder, "targets.yaml");
   writeFileSync(targets, targetsYaml(receiver.url));
   const env = {

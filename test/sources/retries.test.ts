@@ -81,7 +81,7 @@ test("attempts are counted, and the error says how many there were", async () =>
   ] as const) {
     const { url, asked } = await answering(status(500));
     const asking = configured(url, { retries })();
-    await expect(asking).rejects.toMatchObject({ code: "source_unavailable" });
+    await expect(asking).rejects.toMatchObject({ code: "source_failed" });
     await expect(asking).rejects.toThrow(attempts === 1 ? /answered 500$/ : /answered 500 \(attempt 3\)$/);
     expect(asked.length).toBe(attempts);
   }

@@ -96,7 +96,7 @@ test("the rate holds over all threads", async () => {
 }, 30_000);
 
 test("what the looks of one thread learn of a dead source spares it the looks of all others", async () => {
-  const { url, asked } = await listen((_, response) => sendJson(response, {}, 500));
+  const { url, asked } = await listen((_, response) => sendJson(response, {}, 503));
   const { look, seen } = looksIn(2, url, { retries: 1, breakAfter: 3, breakFor: "1h" });
   const { report } = await look();
   expect(report.verdict).toBe("pause");
@@ -108,9 +108,20 @@ test("what the looks of one thread learn of a dead source spares it the looks of
   for (const other of others) {
     expect(other.report.verdict).toBe("pause");
     expect(other.report.reasons.find(({ code }) => code === "source_error")?.text).toMatch(
-      /prom is not asked since .*Z, after \d+ queries in a row without an answer; .*prom answered 500.*source_unavailable/,
+      /prom is not asked since .*Z, after \d+ queries in a row without an answer; .*prom answered 503.*source_unavailable/,
     );
   }
+}, 30_000);
+
+test("a source that fails at one version's queries is asked for the others all the same", async () => {
+  const { url, asked } = await listen((_, response) => sendJson(response, {}, 500));
+  const { look, seen } = looksIn(2, url, { retries: 0, breakAfter: 1, breakFor: "1h" });
+  const { report } = await look();
+  expect(report.reasons.find(({ code }) => code === "source_error")?.text).toMatch(/prom answered 500.*source_failed/);
+  const before = asked.length;
+  await look();
+  expect(asked.length).toBe(2 * before);
+  expect(seen).not.toContain("open");
 }, 30_000);
 
 test("a look that is given up, and a thread that dies, give their turns back", async () => {
