@@ -108,6 +108,7 @@ export async function prepareRun(
     project,
     requestDigest: digestOf(request),
     idempotency,
+    rollout: request.rollout ?? null,
     actor,
     admit: () => backlog.admit(),
     build(now, earlier) {

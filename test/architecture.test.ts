@@ -33,7 +33,12 @@ const PORTS = [
 ];
 const FLOORS: readonly Floor[] = [
   { name: "errors", holds: isOneOf("errors.ts"), floors: [], packages: [] },
-  { name: "model", holds: inFolder("model"), floors: ["errors"], packages: ["zod", "yaml", "croner", "node:crypto"] },
+  {
+    name: "model",
+    holds: inFolder("model"),
+    floors: ["errors"],
+    packages: ["zod", "yaml", "croner", "lru-cache", "node:crypto"],
+  },
   {
     name: "stats",
     holds: inFolder("stats"),

@@ -42,6 +42,7 @@ async function judgeStored(
   await store.startRun({
     project: "p",
     requestDigest: "d",
+    rollout: run.rollout,
     idempotency: null,
     actor: "a test",
     admit: () => undefined,

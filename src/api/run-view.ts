@@ -1,9 +1,9 @@
-import { Report, type EvidenceView, type LookView, type RunListItem, type RunView } from "../model/run.ts";
+import { parseReport, type EvidenceView, type LookView, type RunListItem, type RunView } from "../model/run.ts";
 import type { StoredEvidence, StoredLook, StoredRun } from "../store/store.ts";
 
 /** A stored run as callers read it: the row and the report of its last look. */
 export function toRunView(stored: StoredRun): RunView {
-  const report = stored.report === null ? null : Report.parse(JSON.parse(stored.report));
+  const report = stored.report === null ? null : parseReport(stored.report);
   return {
     ...toRunListItem(stored),
     ...(report?.candidates === undefined
@@ -58,7 +58,7 @@ export function toRunListItem({
 }
 
 export function toLookView({ n, at, decision, report }: StoredLook): LookView {
-  const { summary, evidence } = Report.parse(JSON.parse(report));
+  const { summary, evidence } = parseReport(report);
   return { n, at, decision, summary, evidence };
 }
 

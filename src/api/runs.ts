@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from "express";
 import { TouchstoneError } from "../errors.ts";
 import { logFieldsOf } from "../log.ts";
-import { OverrideRequest, Report, StartRunRequest } from "../model/run.ts";
+import { OverrideRequest, parseReport, StartRunRequest } from "../model/run.ts";
 import { durationSeconds } from "../model/time.ts";
 import { readTraceParent } from "../model/trace-parent.ts";
 import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
@@ -171,7 +171,7 @@ function sendReport(request: Request, response: Response, report: string): void 
       response.type("application/json").send(report);
       return;
     case "text/markdown":
-      response.type("text/markdown").send(toMarkdown(Report.parse(JSON.parse(report))));
+      response.type("text/markdown").send(toMarkdown(parseReport(report)));
       return;
     case "text/html":
       response
@@ -180,7 +180,7 @@ function sendReport(request: Request, response: Response, report: string): void 
           `default-src 'none'; style-src '${HTML_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
         )
         .type("text/html")
-        .send(toHtml(Report.parse(JSON.parse(report))));
+        .send(toHtml(parseReport(report)));
       return;
     default:
       throw new TouchstoneError("not_acceptable", "a report comes as application/json, text/markdown or text/html");

@@ -3,6 +3,7 @@ import { Analysis, AnalysisDocument } from "./analysis.ts";
 import { Comparisons } from "./comparison.ts";
 import { Decision, Finding, Reason, Verdict } from "./finding.ts";
 import { Name } from "./name.ts";
+import { createParser } from "./parser.ts";
 import { Instant } from "./time.ts";
 import { Version } from "./version.ts";
 
@@ -147,6 +148,9 @@ export const Run = z
   .meta({ id: "RunSnapshot" });
 export type Run = z.infer<typeof Run>;
 
+/** A snapshot as it is stored. */
+export const parseRun = createParser(Run);
+
 /** What one look says of one candidate of a rainbow run. Once there is a verdict it stays. */
 export const CandidateReport = z
   .object({
@@ -209,6 +213,9 @@ export const Report = z
   })
   .meta({ id: "Report" });
 export type Report = z.infer<typeof Report>;
+
+/** The bytes of a report. */
+export const parseReport = createParser(Report);
 
 /** A run as read back. */
 export const RunView = z

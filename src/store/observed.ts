@@ -19,7 +19,7 @@ export function observedSql(sql: Sql, observe: ObserveStatement): Sql {
     }
   };
   return {
-    query: (text, values) => timed(() => sql.query(text, values)),
+    query: (text, values, prepared) => timed(() => sql.query(text, values, prepared)),
     transaction: (work) => timed(() => sql.transaction(work)),
     close: () => sql.close(),
   };

@@ -26,9 +26,12 @@ export function createPostgresSql({ connectionString, poolSize, onError }: Postg
     client: pg.Pool | pg.PoolClient,
     text: string,
     values: readonly SqlValue[] = [],
+    prepared?: string,
   ): Promise<Row[]> => {
     try {
-      return (await client.query<Row>(text, [...values])).rows;
+      return (
+        await client.query<Row>({ text, values: [...values], ...(prepared === undefined ? {} : { name: prepared }) })
+      ).rows;
     } catch (error) {
       throw toStoreError(error);
     }
@@ -43,7 +46,7 @@ export function createPostgresSql({ connectionString, poolSize, onError }: Postg
   };
 
   return {
-    query: (text, values) => ask(pool, text, values),
+    query: (text, values, prepared) => ask(pool, text, values, prepared),
     async transaction(work) {
       const client = await connect();
       // The statement at hand reports a broken connection as well; but the event would end the process if nobody heard it.
@@ -51,7 +54,7 @@ export function createPostgresSql({ connectionString, poolSize, onError }: Postg
       let broken = true;
       try {
         await ask(client, "begin");
-        const result = await work({ query: (text, values) => ask(client, text, values) });
+        const result = await work({ query: (text, values, prepared) => ask(client, text, values, prepared) });
         await ask(client, "commit");
         broken = false;
         return result;

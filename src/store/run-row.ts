@@ -1,24 +1,25 @@
 import { z } from "zod";
 import { Decision, Verdict } from "../model/finding.ts";
-import { Override, Run, RunStatus } from "../model/run.ts";
+import { Override, parseRun, RunStatus, type Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import type { Ask } from "./sql.ts";
 import type { StoredRun } from "./store.ts";
 
-/** Of a run without its report, for lists. */
-export const LIST_COLUMNS = `
-  id, seq::text as seq, project, snapshot, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
+/** What of a run may change, for whoever has its snapshot. */
+export const CHANGING_COLUMNS = `
+  id, seq::text as seq, project, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
   touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
   (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides,
   (select json_build_object('verdict', o.verdict, 'reason', o.reason, 'by', o.actor, 'at', touchstone.iso(o.at))::text
      from touchstone.overrides o where o.run_id = runs.id order by o.n desc limit 1) as override`;
+/** Of a run without its report, for lists. */
+export const LIST_COLUMNS = `${CHANGING_COLUMNS}, snapshot`;
 export const RUN_COLUMNS = `${LIST_COLUMNS}, report`;
 
-export const RunRow = z.object({
+const ChangingRow = z.object({
   id: z.string(),
   seq: z.string(),
   project: z.string(),
-  snapshot: z.string(),
   status: RunStatus,
   attempt: z.int().nullable(),
   verdict: Verdict.nullable(),
@@ -40,6 +41,7 @@ export const RunRow = z.object({
   overrides: z.int(),
   override: z.string().nullable(),
 });
+export const RunRow = ChangingRow.extend({ snapshot: z.string() });
 export type RunRow = z.infer<typeof RunRow>;
 
 export const LookRow = z.object({ n: z.int(), at: Instant, decision: Decision, report: z.string() });
@@ -54,9 +56,18 @@ export async function readForSure(tx: Ask, id: string): Promise<StoredRun> {
 }
 
 export function toStoredRun(row: RunRow): StoredRun {
+  return storedRun(row, parseRun(row.snapshot));
+}
+
+/** A run that was just stored, which need not be sent back and read again. */
+export function toStartedRun(row: unknown, run: Run): StoredRun {
+  return storedRun(ChangingRow.parse(row), run);
+}
+
+function storedRun(row: z.infer<typeof ChangingRow>, run: Run): StoredRun {
   const live = row.status === "queued" || row.status === "running";
   return {
-    run: Run.parse(JSON.parse(row.snapshot)),
+    run,
     project: row.project,
     status: row.status,
     createdAt: row.created_at,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TouchstoneError } from "../errors.ts";
 import { canonicalJson, digestOf } from "../model/canonical.ts";
-import { Report, Run } from "../model/run.ts";
+import { parseReport, parseRun } from "../model/run.ts";
 import { Schedule, SlotOutcome, type ScheduleSlot } from "../model/schedule.ts";
 import { Instant } from "../model/time.ts";
 import { takeKey } from "./idempotency-keys.ts";
@@ -143,9 +143,9 @@ export const createScheduleStore = (sql: Sql): ScheduleStore => ({
     );
     if (row === undefined) return null;
     const { snapshot, report } = z.object({ snapshot: z.string(), report: z.string() }).parse(row);
-    const { candidate, candidates } = Run.parse(JSON.parse(snapshot));
+    const { candidate, candidates } = parseRun(snapshot);
     if (candidates === undefined) return candidate;
-    const { best } = Report.parse(JSON.parse(report));
+    const { best } = parseReport(report);
     return candidates.find(({ label }) => label === best) ?? null;
   },
 
@@ -162,7 +162,7 @@ export const createScheduleStore = (sql: Sql): ScheduleStore => ({
     );
     if (row === undefined) return null;
     const { label, snapshot } = z.object({ label: z.string(), snapshot: z.string() }).parse(row);
-    const { baseline, candidate, candidates } = Run.parse(JSON.parse(snapshot));
+    const { baseline, candidate, candidates } = parseRun(snapshot);
     return [baseline, ...(candidates ?? [candidate])].find((version) => version.label === label) ?? null;
   },
 });

@@ -1,5 +1,5 @@
 import { readStoredState, toStoredState } from "../model/look-state.ts";
-import { Run } from "../model/run.ts";
+import { parseRun, type Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { keepEvidence } from "./evidence.ts";
@@ -121,7 +121,7 @@ const MINE = "id = $1 and epoch = $2 and status = 'running'";
 
 function toClaim(row: RunRow, worker: string): Claim {
   return {
-    run: finishedEarly(Run.parse(JSON.parse(row.snapshot)), row.finish_at),
+    run: finishedEarly(parseRun(row.snapshot), row.finish_at),
     epoch: row.epoch,
     worker,
     looks: row.looks,

@@ -2,8 +2,13 @@ import { TouchstoneError } from "../errors.ts";
 
 /** The one SQL dialect of the record, spoken to a Postgres server or to PGlite in this process. */
 export interface Sql {
-  /** Rows of one statement. @throws TouchstoneError `store_unavailable` when the database cannot answer. */
-  query<Row extends object>(text: string, values?: readonly SqlValue[]): Promise<Row[]>;
+  /**
+   * Rows of one statement.
+   *
+   * @param prepared  a name for this text alone: the database plans it once for each connection. For statements that are asked all the time, and whose best plan does not hang on the values.
+   * @throws TouchstoneError `store_unavailable` when the database cannot answer.
+   */
+  query<Row extends object>(text: string, values?: readonly SqlValue[], prepared?: string): Promise<Row[]>;
   /** All or nothing; `work` must ask only through the handle it is given. */
   transaction<T>(work: (sql: Ask) => Promise<T>): Promise<T>;
   close(): Promise<void>;

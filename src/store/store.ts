@@ -3,7 +3,7 @@ import type { AuditHead, AuditRecord } from "../model/audit.ts";
 import type { DeliveryView, EventType } from "../model/event.ts";
 import type { Decision, Verdict } from "../model/finding.ts";
 import type { LookState } from "../model/look-state.ts";
-import type { Override, Run, RunStatus } from "../model/run.ts";
+import type { Override, Rollout, Run, RunStatus } from "../model/run.ts";
 import type { Schedule, ScheduleSlot } from "../model/schedule.ts";
 import type { Instant } from "../model/time.ts";
 import type { TraceParent } from "../model/trace-parent.ts";
@@ -210,6 +210,8 @@ export interface NewRun {
   readonly project: string;
   readonly requestDigest: string;
   readonly idempotency: Idempotency | null;
+  /** The one of the run that `build` makes. */
+  readonly rollout: Rollout | null;
   /** Called before a new run is stored, not for one that is there already: throws where no more are taken, and then nothing is stored. */
   readonly admit: () => void;
   /** Who asks for it: runs of older revisions end by this. */

@@ -99,6 +99,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       await store.startRun({
         project: "default",
         requestDigest: "sha256:0",
+        rollout: null,
         idempotency: null,
         actor: "a test",
         admit: () => undefined,
@@ -429,6 +430,7 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       await store.startRun({
         project: "default",
         requestDigest: "sha256:0",
+        rollout: null,
         idempotency: null,
         actor: "a test",
         admit: () => undefined,

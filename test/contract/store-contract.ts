@@ -52,6 +52,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       store.startRun({
         project: options.project ?? "default",
         requestDigest: options.digest ?? "sha256:body",
+        rollout: options.rollout ?? null,
         idempotency: options.key ?? null,
         actor: "a test",
         admit: options.admit ?? (() => undefined),
@@ -498,6 +499,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         store.startRun({
           project: "default",
           requestDigest: "sha256:body",
+          rollout: place,
           idempotency: null,
           actor: "a test",
           admit: () => undefined,

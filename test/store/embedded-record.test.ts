@@ -116,6 +116,7 @@ async function prepare(dataDir: string): Promise<string> {
     const { run } = await store.startRun({
       project: "default",
       requestDigest: "d",
+      rollout,
       idempotency: { route: "POST", key: `k${n}`, bodyDigest: "d" },
       actor: "a test",
       admit: () => undefined,
@@ -184,6 +185,7 @@ test("a record that was backed up and restored elsewhere gives the same answers 
     store.startRun({
       project: "default",
       requestDigest: "d",
+      rollout: null,
       idempotency: { route: "POST", key, bodyDigest: "d" },
       actor: "a test",
       admit: () => undefined,

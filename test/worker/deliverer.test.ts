@@ -44,6 +44,7 @@ async function tell(...notify: string[]): Promise<string> {
   const { run } = await store.startRun({
     project: "default",
     requestDigest: "d",
+    rollout: null,
     idempotency: null,
     actor: "a test",
     admit: () => undefined,
@@ -359,6 +360,7 @@ test("whatever ends a run here wakes the deliverer, long before its next sweep",
     const { run } = await announcing.startRun({
       project: "default",
       requestDigest: revision ?? "d",
+      rollout,
       idempotency: null,
       actor: "a test",
       admit: () => undefined,

@@ -45,6 +45,7 @@ async function start(): Promise<string> {
   const { run } = await store.startRun({
     project: "default",
     requestDigest: "d",
+    rollout: null,
     idempotency: null,
     actor: "a test",
     admit: () => undefined,
