@@ -6,8 +6,8 @@ import { judgeNamed, JUDGES, OURS } from "./judge/judges.ts";
 import { PEERS } from "./judge/peers.ts";
 import { createPool, type Pool } from "./judge/pool.ts";
 import { measure, type RunVerdicts } from "./judge/run-workload.ts";
-import { summaryMarkdown, tunedMarkdown, workloadMarkdown, type WorkloadTable } from "./judge/table.ts";
-import { tuneOnce, tuneOurs, tunePeer, type EqualRate, type PeerRuns } from "./judge/tune.ts";
+import { rocMarkdown, summaryMarkdown, tunedMarkdown, workloadMarkdown, type WorkloadTable } from "./judge/table.ts";
+import { measureOurs, pointAt, ROC_RATES, tuneOnce, tunePeer, type PeerRuns, type RocPoint } from "./judge/tune.ts";
 import type { Outcome, Workload } from "./judge/workload.ts";
 import { workloadNamed, WORKLOADS } from "./judge/workloads.ts";
 
@@ -19,12 +19,17 @@ import { workloadNamed, WORKLOADS } from "./judge/workloads.ts";
  *                          [--roc] [--workers 2] [--write]
  *
  * Every run is seeded by its workload, its outcome and its number, so that the same options print the same table.
- * `--judge` also takes `peers`, and `ours@0.01` for another rollback budget. `--roc` tunes each judge to the same rate of
- * false rollbacks on each workload, and each peer once to the least loss over all of them. `--write` puts the tables into docs/benchmarks.md.
+ * `--judge` also takes `peers`, and `ours@0.01` for another rollback budget. `--roc` draws each judge's
+ * curve of power over false rollbacks on each workload, and tunes each peer once to the least loss over all of them; it costs five times as much. `--write` puts the tables into docs/benchmarks.md,
+ * with `--roc` in a section of their own.
  */
 
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
-const [START, END] = ["<!-- judge:start -->", "<!-- judge:end -->"];
+/** Curves need fewer runs than the main table and have a place of their own. */
+const SECTIONS = {
+  judge: "Decisions on simulated rollouts",
+  roc: "Power over false rollbacks, and peers tuned once",
+} as const;
 
 /** The exit code for wrong usage, as sysexits.h has it. */
 const USAGE = 64;
@@ -56,21 +61,20 @@ export async function run(args: string[]): Promise<void> {
       const began = performance.now();
       const table = await measureWorkload(pool, workload, options, peerRuns);
       tables.push(table);
-      stdout.write(`${workloadMarkdown(table)}\n\n`);
+      stdout.write(`${workloadMarkdown(table)}\n\n${options.roc ? `${rocMarkdown(table)}\n\n` : ""}`);
       stderr.write(`${workload.name}: ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
     }
   } finally {
     pool.close();
   }
-  const tuned = [...peerRuns].map(([judge, all]) => tuneOnce(judge, all));
-  const summary = [
-    summaryMarkdown(tables),
-    ...(tuned.length > 0
-      ? ["Each peer tuned once over these workloads, to the least loss:", tunedMarkdown(tuned)]
-      : []),
-  ].join("\n\n");
-  stdout.write(`${summary}\n`);
-  if (options.write) write([INTRODUCTION, summary, ...tables.map(workloadMarkdown)].join("\n\n"));
+  stdout.write(`${summaryMarkdown(tables)}\n`);
+  if (!options.roc) {
+    if (options.write) write("judge", [INTRODUCTION, summaryMarkdown(tables), ...tables.map(workloadMarkdown)]);
+    return;
+  }
+  const tuned = tunedMarkdown([...peerRuns].map(([judge, all]) => tuneOnce(judge, all)));
+  stdout.write(`${tuned}\n`);
+  if (options.write) write("roc", [ROC_INTRODUCTION, tuned, ...tables.map(rocMarkdown)]);
 }
 
 /** @throws an error whose message says which option is wrong. */
@@ -130,11 +134,19 @@ async function measureWorkload(
       measure(workload, { harmless: harmless[i], harmful: harmful[i], margin: margin[i] }),
     ]),
   );
-  const equalRates: EqualRate[] = [];
+  const roc = new Map<string, (RocPoint | null)[]>();
   for (const [i, judge] of options.roc ? options.judges.entries() : []) {
-    if (judge === OURS) equalRates.push(await tuneOurs(async (name, outcome) => (await judged(outcome, [name]))[0]));
-    else if (!judge.startsWith(`${OURS}@`)) {
-      equalRates.push(tunePeer(judge, harmless[i], harmful[i]));
+    if (judge === OURS) {
+      const points = await measureOurs(async (name, outcome) => (await judged(outcome, [name]))[0]);
+      roc.set(
+        judge,
+        ROC_RATES.map((rate) => pointAt(points, rate)),
+      );
+    } else if (!judge.startsWith(`${OURS}@`)) {
+      roc.set(
+        judge,
+        ROC_RATES.map((rate) => tunePeer(judge, harmless[i], harmful[i], rate)),
+      );
       const runs = { harmless: harmless[i], harmful: harmful[i], margin: margin[i] };
       peerRuns.set(judge, [...(peerRuns.get(judge) ?? []), { workload, runs }]);
     }
@@ -143,7 +155,7 @@ async function measureWorkload(
     workload,
     runs: { harmless: count("harmless"), harmful: count("harmful"), margin: count("margin") },
     measures,
-    equalRates,
+    roc,
   };
 }
 
@@ -175,13 +187,20 @@ Budgets of ours: 5 % false rollbacks and 5 % promotions at the margin. Guards, t
 Loss = 10 P(promote harmful) + 3 P(roll back harmless) + hours that harmful traffic is live + half the hours until a harmless candidate is promoted.
 The peers follow the public rules of Kayenta (growing window of minute points), Flagger (fifth failed check of a fixed limit) and Argo Rollouts (fourth), and promote at the end what they did not roll back. ± is one standard error.`;
 
-function write(text: string): void {
+const ROC_INTRODUCTION = `\`npm run bench judge -- --roc\`. How much each judge finds at the same rate of false rollbacks over all looks: a peer's free parameter is tuned on each workload to that rate, which nobody can do for a rollout of his own; ours takes
+the largest of six rollback budgets (1, 2, 5, 10, 25, 50 %) that keeps to it, its guards as they are. A cell: harmful candidates rolled back %, @ median look, and in brackets the false rollbacks that the setting comes to. A dash: no setting keeps to the rate.
+
+Each peer tuned once over all workloads, to the least loss:`;
+
+/** Puts a section in its place in the document, or at its end when it is new. */
+function write(section: keyof typeof SECTIONS, parts: readonly string[]): void {
+  const [start, end] = [`<!-- ${section}:start -->`, `<!-- ${section}:end -->`];
   const before = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, "utf8") : "# Benchmarks\n";
-  const [start, end] = [before.indexOf(START), before.indexOf(END)];
-  const block = `${START}\n\n${text}\n\n${END}`;
+  const [from, to] = [before.indexOf(start), before.indexOf(end)];
+  const block = `${start}\n\n${parts.join("\n\n")}\n\n${end}`;
   const after =
-    start >= 0 && end > start
-      ? before.slice(0, start) + block + before.slice(end + END.length)
-      : `${before.trimEnd()}\n\n## Decisions on simulated rollouts\n\n${block}\n`;
+    from >= 0 && to > from
+      ? before.slice(0, from) + block + before.slice(to + end.length)
+      : `${before.trimEnd()}\n\n## ${SECTIONS[section]}\n\n${block}\n`;
   writeFileSync(DOCUMENT, after);
 }

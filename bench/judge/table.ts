@@ -1,5 +1,5 @@
 import type { Estimate, Measures } from "./run-workload.ts";
-import type { EqualRate, TunedOnce } from "./tune.ts";
+import { ROC_RATES, type RocPoint, type TunedOnce } from "./tune.ts";
 import type { Workload } from "./workload.ts";
 
 /** Everything measured on one workload. */
@@ -7,7 +7,8 @@ export interface WorkloadTable {
   readonly workload: Workload;
   readonly runs: { readonly harmless: number; readonly harmful: number; readonly margin: number };
   readonly measures: ReadonlyMap<string, Measures>;
-  readonly equalRates: readonly EqualRate[];
+  /** By judge, a point for each of `ROC_RATES`: null where no setting keeps to it. Empty where curves were not asked for. */
+  readonly roc: ReadonlyMap<string, readonly (RocPoint | null)[]>;
 }
 
 const HEADER = [
@@ -24,7 +25,7 @@ const HEADER = [
 ];
 
 /** One workload as Markdown, which a terminal shows as well. */
-export function workloadMarkdown({ workload, runs, measures, equalRates }: WorkloadTable): string {
+export function workloadMarkdown({ workload, runs, measures }: WorkloadTable): string {
   const rows = [...measures].map(([judge, measured]) => [
     judge,
     percent(measured.falseRollback),
@@ -42,20 +43,23 @@ export function workloadMarkdown({ workload, runs, measures, equalRates }: Workl
     `${workload.text}. Runs: ${runs.harmless} harmless, ${runs.harmful} harmful, ${runs.margin} at the margin.`,
     markdownTable(HEADER, rows),
   ];
-  if (equalRates.length > 0) {
-    const tuned = equalRates.map(({ judge, meaning, parameter, falseRollback, power, medianLook }) => [
-      judge,
-      `${meaning}: ${Number(parameter.toPrecision(3))}`,
-      percent(falseRollback),
-      percent(power),
-      String(medianLook ?? "–"),
-    ]);
-    parts.push(
-      "Each judge's free parameter tuned to at most 5 % false rollbacks on this workload:",
-      markdownTable(["judge", "parameter", "false rollback %", "rollback of harmful %", "median look"], tuned),
-    );
-  }
   return parts.join("\n\n");
+}
+
+/** The curves of one workload. */
+export function rocMarkdown({ workload, runs, roc }: WorkloadTable): string {
+  const rows = ROC_RATES.map((rate, i) => [
+    `≤ ${100 * rate} %`,
+    ...[...roc.values()].map((points) => {
+      const point = points[i];
+      return point === null ? "–" : `${plain(point.power)} @${point.medianLook ?? "–"} (${plain(point.falseRollback)})`;
+    }),
+  ]);
+  return [
+    `### ${workload.name}: curves`,
+    `${runs.harmless} harmless and ${runs.harmful} harmful runs.`,
+    markdownTable(["false rollback", ...roc.keys()], rows),
+  ].join("\n\n");
 }
 
 /** All workloads on one page: false rollback / power @ median look, and the mean loss. */

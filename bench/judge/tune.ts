@@ -4,10 +4,10 @@ import { decide, lookBeyond, PEERS, type Peer } from "./peers.ts";
 import { measure, quantiles, share, type Estimate, type Measures, type RunVerdicts } from "./run-workload.ts";
 import type { Outcome, Workload } from "./workload.ts";
 
-/** A judge's free parameter tuned on one workload to the same rate of false rollbacks, and what it finds then. */
-export interface EqualRate {
+/** One point of a judge's ROC curve on one workload: the most that it finds at no more than some rate of false rollbacks. */
+export interface RocPoint {
   readonly judge: string;
-  /** The parameter, and what it means. */
+  /** The parameter that is tuned for it, and what it means. */
   readonly parameter: number;
   readonly meaning: string;
   /** At most the rate asked for; less where no setting comes closer. */
@@ -30,17 +30,23 @@ export interface PeerRuns {
   readonly runs: Readonly<Record<Outcome, readonly RunVerdicts[]>>;
 }
 
-const EQUAL_RATE = 0.05;
+/** The rates of false rollbacks, over all looks of a run, at which the judges are compared. */
+export const ROC_RATES: readonly number[] = [0.01, 0.02, 0.05, 0.1, 0.2];
 
-/** A peer at the equal rate: the paths of its runs hold every setting. */
-export function tunePeer(judge: string, harmless: readonly RunVerdicts[], harmful: readonly RunVerdicts[]): EqualRate {
+/** A peer at one rate: the paths of its runs hold every setting. */
+export function tunePeer(
+  judge: string,
+  harmless: readonly RunVerdicts[],
+  harmful: readonly RunVerdicts[],
+  rate: number,
+): RocPoint {
   // The parameter is tried at the heights that runs without harm reach: the rate can change nowhere else.
   const heights = harmless.flatMap((run) => run.map(height)).sort((a, b) => a - b);
   const beyond = (parameter: number) => (judgement: Judgement) => Number(height(judgement) > parameter);
   let [low, high] = [0, heights.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (share(harmless, beyond(heights[middle])).value <= EQUAL_RATE) high = middle;
+    if (share(harmless, beyond(heights[middle])).value <= rate) high = middle;
     else low = middle + 1;
   }
   const parameter = heights[low];
@@ -55,33 +61,36 @@ export function tunePeer(judge: string, harmless: readonly RunVerdicts[], harmfu
   };
 }
 
-/** Rollback budgets from which ours is chosen. */
-const BUDGETS = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5];
+/** Rollback budgets at which ours is measured. */
+const BUDGETS = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5];
 
-/** Ours at the equal rate: the largest budget of the list whose rate on the harmless stays within it. */
-export async function tuneOurs(
+/** Ours at each of its budgets. */
+export async function measureOurs(
   run: (judge: string, outcome: "harmless" | "harmful") => Promise<readonly RunVerdicts[]>,
-): Promise<EqualRate> {
-  const rate = async (budget: number) =>
-    share(await run(`${OURS}@${budget}`, "harmless"), ({ everRolledBack }) => Number(everRolledBack));
-  let [low, high] = [0, BUDGETS.length];
-  let falseRollback = await rate(BUDGETS[low]);
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    const tried = await rate(BUDGETS[middle]);
-    if (tried.value <= EQUAL_RATE) [low, falseRollback] = [middle, tried];
-    else high = middle;
-  }
-  const harmful = await run(`${OURS}@${BUDGETS[low]}`, "harmful");
-  const looks = harmful.flat().flatMap(({ rollbackLook }) => rollbackLook ?? []);
-  return {
-    judge: OURS,
-    parameter: BUDGETS[low],
-    meaning: "rollback budget",
-    falseRollback,
-    power: share(harmful, ({ everRolledBack }) => Number(everRolledBack)),
-    medianLook: quantiles(looks)?.median ?? null,
-  };
+): Promise<RocPoint[]> {
+  const isRolledBack = ({ everRolledBack }: Judgement) => Number(everRolledBack);
+  return Promise.all(
+    BUDGETS.map(async (budget) => {
+      const [harmless, harmful] = await Promise.all([
+        run(`${OURS}@${budget}`, "harmless"),
+        run(`${OURS}@${budget}`, "harmful"),
+      ]);
+      const looks = harmful.flat().flatMap(({ rollbackLook }) => rollbackLook ?? []);
+      return {
+        judge: OURS,
+        parameter: budget,
+        meaning: "rollback budget",
+        falseRollback: share(harmless, isRolledBack),
+        power: share(harmful, isRolledBack),
+        medianLook: quantiles(looks)?.median ?? null,
+      };
+    }),
+  );
+}
+
+/** The largest budget that keeps to the rate; null where none does. */
+export function pointAt(points: readonly RocPoint[], rate: number): RocPoint | null {
+  return points.findLast(({ falseRollback }) => falseRollback.value <= rate) ?? null;
 }
 
 /** How many settings are tried. */

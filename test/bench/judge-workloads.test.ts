@@ -10,8 +10,8 @@ import { LABELS, SENSITIVITY, SPECIFICITY } from "../../bench/judge/score-worklo
 import { MEAN_TURN_COST } from "../../bench/judge/session-workloads.ts";
 import { minuteCounts, minuteSeries, toRows } from "../../bench/judge/shapes.ts";
 import { runSlice } from "../../bench/judge/slice.ts";
-import { markdownTable } from "../../bench/judge/table.ts";
-import { tuneOnce, tunePeer } from "../../bench/judge/tune.ts";
+import { markdownTable, rocMarkdown } from "../../bench/judge/table.ts";
+import { pointAt, ROC_RATES, tuneOnce, tunePeer, type RocPoint } from "../../bench/judge/tune.ts";
 import { minutePoints, viewOf } from "../../bench/judge/view.ts";
 import {
   comparisons,
@@ -357,11 +357,13 @@ test("tuning a peer takes the parameter at which five runs in a hundred without 
   ];
   const harmless = Array.from({ length: 100 }, (_, i) => run(i + 1));
   const harmful = [run(300), run(96), run(95), run(20)];
-  const tuned = tunePeer("argo_static", harmless, harmful);
+  const tuned = tunePeer("argo_static", harmless, harmful, 0.05);
   expect(tuned.parameter).toBe(95);
   expect(tuned.falseRollback.value).toBe(0.05);
   expect(tuned.power.value).toBe(0.5);
   expect(tuned.medianLook).toBe(1);
+
+  expect(tunePeer("argo_static", harmless, harmful, 0.01).parameter).toBe(99);
 
   // The setting that spares most of the harmless and misses nothing harmful, of those that are tried.
   const clear = { harmless, harmful: [run(300), run(300)], margin: [] };
@@ -369,6 +371,29 @@ test("tuning a peer takes the parameter at which five runs in a hundred without 
   expect(once.parameter).toBe(99);
   expect(once.measures[0].falseRollback.value).toBe(0.01);
   expect(once.measures[0].power.value).toBe(1);
+});
+
+test("of ours the largest budget that keeps to a rate is a point of its curve", () => {
+  const at = (parameter: number, falseRollback: number): RocPoint => ({
+    judge: "ours",
+    parameter,
+    meaning: "rollback budget",
+    falseRollback: { value: falseRollback, error: 0 },
+    power: { value: parameter, error: 0 },
+    medianLook: 7,
+  });
+  const points = [at(0.01, 0.005), at(0.05, 0.03), at(0.1, 0.03), at(0.5, 0.2)];
+  expect(pointAt(points, 0.001)).toBeNull();
+  expect(pointAt(points, 0.05)?.parameter).toBe(0.1);
+  const roc = new Map([["ours", ROC_RATES.map((rate) => pointAt(points, rate))]]);
+  const table = rocMarkdown({
+    workload: BY_HAND,
+    runs: { harmless: 9, harmful: 8, margin: 0 },
+    measures: new Map(),
+    roc,
+  });
+  expect(table).toContain("9 harmless and 8 harmful runs.");
+  expect(table).toMatch(/\| ≤ 1 % +\| 1\.0 @7 \(0\.5\) +\|[^]*\| ≤ 20 % +\| 50\.0 @7 \(20\.0\) +\|/);
 });
 
 test("a table is padded Markdown", () => {
