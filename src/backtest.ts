@@ -31,7 +31,7 @@ export interface BacktestOptions {
   readonly end?: Instant;
   readonly labels?: { readonly baseline: string; readonly candidate: string };
   readonly args?: Readonly<Record<string, string>>;
-  /** Goes on looking after a promotion, which stays the verdict, to see whether a rollback would have followed. */
+  /** Goes on looking after a promotion, which stays the verdict, as a run does that a promotion does not end: to see whether a rollback would have followed. */
   readonly pastPromotion?: boolean;
   /** Default true. False leaves the report of the look that decided without what only people read: for thousands of replays that are only counted. */
   readonly detail?: boolean;
@@ -62,6 +62,8 @@ export async function backtest(
     args: { ...args },
     rollout: null,
   };
+  // What has no end with a promotion is looked at as the runs are that watch a rollout.
+  const watched: Run = pastPromotion ? { ...run, promotionEnds: false } : run;
   let state: LookState | null = null;
   let decided: Omit<Backtest, "rollbackLook"> | null = null;
   let now = firstLookAt(analysis, window);
@@ -73,14 +75,13 @@ export async function backtest(
     const byKayenta = analysis.judge === "kayenta";
     const judged: Judged = byKayenta
       ? judgeRunByKayenta(run, gathered, previous, now)
-      : judge(run, gathered, previous, now, { detail: false, keepState: pastPromotion });
-    const { verdict } = judged.report;
-    const next = clockOf(run, now)?.nextAt ?? null;
-    if (verdict !== null && decided === null) {
+      : judge(watched, gathered, previous, now, { detail: false });
+    const { decision } = judged.report;
+    if (decision !== "continue" && decided === null) {
       const { report } = detail && !byKayenta ? judge(run, gathered, previous, now) : judged;
       const clock = clockOf(run, now);
       decided = {
-        verdict,
+        verdict: decision,
         look: report.look.n,
         minutes: clock === null ? 0 : (clock.edge - epochSeconds(start)) / 60,
         score: report.score,
@@ -88,12 +89,12 @@ export async function backtest(
         report,
       };
     }
-    if (decided !== null && verdict === "rollback") return { ...decided, rollbackLook: judged.report.look.n };
-    if (decided !== null && (decided.verdict !== "promote" || !pastPromotion || next === null))
-      return { ...decided, rollbackLook: null };
-    if (next === null) throw new RangeError("the last look decided nothing");
+    if (judged.nextAt === null) {
+      if (decided === null) throw new RangeError("the last look decided nothing");
+      return { ...decided, rollbackLook: decision === "rollback" ? judged.report.look.n : null };
+    }
     state = judged.state;
-    now = next;
+    now = judged.nextAt;
   }
 }
 

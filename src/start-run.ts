@@ -127,6 +127,7 @@ export async function prepareRun(
         window,
         args,
         rollout: request.rollout ?? null,
+        ...(request.promotionEnds === false ? { promotionEnds: false } : {}),
         ...(notify.length === 0 ? {} : { notify }),
         ...(earlier === null
           ? {}

@@ -112,6 +112,34 @@ test("between two looks a run is running, says when the next one is due, and can
   expect((await street.ask("POST", `/v1/runs/${run.id}/cancel`)).body.status).toBe("cancelled");
 }, 30_000);
 
+test("a run that a promotion does not end goes on, and finishing it gives the verdict", async () => {
+  const body = { analysis: analysis({ mode: "continuous", maxDuration: "1h" }), ...arms("v4"), promotionEnds: false };
+  const started = await street.ask("POST", "/v1/runs", body);
+  expect(started.status, started.text).toBe(202);
+  let run = RunView.parse(started.body);
+  let promotions = 0;
+  while (promotions < 2) {
+    const last = run.lastLook?.n;
+    run = RunView.parse((await street.ask("GET", `/v1/runs/${run.id}?wait=1s`)).body);
+    if (run.lastLook?.n !== last && run.lastLook?.decision === "promote") promotions += 1;
+  }
+  expect(run).toMatchObject({ status: "running", verdict: null, effectiveVerdict: null });
+  expect(run.summary).toMatch(/^promote: /);
+  await street.ask("POST", `/v1/runs/${run.id}/finish`);
+  run = RunView.parse((await street.ask("GET", `/v1/runs/${run.id}?wait=30s`)).body);
+  expect(run).toMatchObject({ status: "done", verdict: "promote" });
+  const verified = await runCommand(["verify", run.id], { TOUCHSTONE_URL: street.url });
+  expect(verified.code, verified.out + verified.err).toBe(0);
+}, 30_000);
+
+test("a rainbow run cannot go on after a promotion", async () => {
+  const body = { analysis: analysis({ mode: "once" }), baseline: { label: "v1" }, candidates: [{ label: "v3" }] };
+  expect(await street.ask("POST", "/v1/runs", { ...body, promotionEnds: false })).toMatchObject({
+    status: 422,
+    body: { code: "invalid_request", issues: [{ pointer: "/promotionEnds" }] },
+  });
+});
+
 test("a run that is told to finish looks once more and decides", async () => {
   const quiet = analysis({ mode: "scheduled", duration: "60s", minDuration: "60s" });
   const started = await street.ask("POST", "/v1/runs", { analysis: quiet, ...arms("v3") });

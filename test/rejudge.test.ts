@@ -88,7 +88,7 @@ async function again(run: Run, change: (looks: StoredEvidence[]) => StoredEviden
   return rejudge(stored?.run ?? run, change(await evidenceOf(run)), NEVER);
 }
 
-/** A generated run of broken evidence; some with two candidates, some judged by Kayenta, some told to finish. */
+/** A generated run of broken evidence; some with two candidates, some judged by Kayenta, some told to finish, some that a promotion does not end. */
 function storedCase(number: number): Promise<Run> {
   const one = badCase(number);
   const rainbow = number % 5 === 0;
@@ -99,6 +99,7 @@ function storedCase(number: number): Promise<Run> {
     id: `run_${number}`,
     analysis: byKayenta ? { ...base.analysis, judge: "kayenta" } : base.analysis,
     ...(rainbow ? { candidates: [base.candidate, { label: "other" }] } : {}),
+    ...(number % 3 === 0 && !rainbow ? { promotionEnds: false as const } : {}),
   };
   const sources = (at: LookAt): Sources => new Map([["s", withSecondCandidate(sourceOf(one, () => at))]]);
   return judgeStored(run, sources, { finishAfter: number % 11 === 0 ? 2 : Infinity, behind: one.behind });

@@ -86,15 +86,16 @@ export function judge(
       : { ...finding, reasons: [...finding.reasons, ...doubts], blocksPromotion: true };
   });
   const sampleRatio = nextSampleRatio(previous?.sampleRatio ?? null, arms, analysis);
+  const final = clock?.final ?? true;
   const decided = decide(analysis, findings, {
-    final: clock?.final ?? true,
+    final,
     longEnough: clock === null || clock.edge - clock.from >= analysis.plan.minDurationSeconds,
     doubts: sampleRatioDoubt(sampleRatio, analysis),
     alarms: runAlarms(arms, findings, sampleRatio, analysis, claimClock.mode === "once"),
   });
   const digest = detail ? digestEvidence(previous?.digest ?? null, gathered) : (previous?.digest ?? "");
   const report: Report = {
-    ...reportHead(run, { n, at: now }, decided.decision, digest),
+    ...reportHead(run, { n, at: now }, decided.decision, digest, final),
     candidate: run.candidate,
     summary: detail ? summarize(decided, findings) : decided.decision,
     reasons: [...decided.reasons],

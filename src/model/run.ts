@@ -67,6 +67,12 @@ export const StartRunRequest = z
     ),
     args: RunArguments.optional(),
     rollout: Rollout.optional(),
+    promotionEnds: z
+      .boolean()
+      .optional()
+      .describe(
+        "false: a look that decides promote does not end the run, which is looked at until it is rolled back, paused, finished or at its end; for callers that watch a rollout while it goes on. Default true.",
+      ),
     notify: z
       .array(Name)
       .max(20)
@@ -75,12 +81,14 @@ export const StartRunRequest = z
         "Names of notification targets that the operator has defined; those of the operator's choice are told in any case.",
       ),
   })
-  .superRefine(({ baseline, candidate, candidates, notify }, context) => {
+  .superRefine(({ baseline, candidate, candidates, promotionEnds, notify }, context) => {
     const fault = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
     if (candidate === undefined && candidates === undefined)
       fault(["candidate"], "is missing; give candidate, or candidates");
     if (candidate !== undefined && candidates !== undefined)
       fault(["candidates"], "stands beside candidate; give one of them");
+    if (candidates !== undefined && promotionEnds === false)
+      fault(["promotionEnds"], "is false, which is for a run of one candidate; give candidate");
     if (candidate !== undefined && candidate.label === baseline.label)
       fault(["candidate", "label"], `is the baseline's label, ${baseline.label}`);
     for (const [index, name] of (notify ?? []).entries())
@@ -136,6 +144,10 @@ export const Run = z
     window: Window.nullable().describe("Null only at the command line: all rows, whatever their time."),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
+    promotionEnds: z
+      .literal(false)
+      .optional()
+      .describe("False: looks that decide promote do not end the run, but for its last. Absent: they do."),
     notify: z.array(Name).optional().describe("The notification targets that are told when the run ends."),
     schedule: SlotName.optional(),
     budgetShares: z

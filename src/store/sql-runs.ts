@@ -17,6 +17,7 @@ import {
   toStartedRun,
   toStoredRun,
 } from "./run-row.ts";
+import { payloadVersionOf } from "./payload-version.ts";
 import type { Ask, Sql, SqlValue } from "./sql.ts";
 import { tellOfOverride } from "./tell-of-runs.ts";
 import type {
@@ -157,8 +158,8 @@ export async function startRun(
   }
   admit();
   const [row] = await tx.query(
-    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at, trace_parent)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning ${CHANGING_COLUMNS}`,
+    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at, trace_parent, v)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ${CHANGING_COLUMNS}`,
     [
       run.id,
       project,
@@ -174,6 +175,7 @@ export async function startRun(
       attempt,
       dueAt,
       traceParent ?? null,
+      payloadVersionOf(run),
     ],
     "touchstone_start_run",
   );

@@ -3,6 +3,7 @@ import { parseRun, type Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { keepEvidence } from "./evidence.ts";
+import { PAYLOAD_VERSION } from "./payload-version.ts";
 import { DUE, RUN_COLUMNS, RunRow } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
@@ -10,9 +11,6 @@ import type { Claim, WorkStore } from "./store.ts";
 
 /** Three claims that ended without a stored look: the run kills its workers. */
 const MAX_CLAIMS = 3;
-
-/** The newest form of snapshot and state that this program reads. Runs of a newer one are left to the newer workers of an upgrade. */
-const PAYLOAD_VERSION = 1;
 
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({

@@ -11,7 +11,7 @@ import { runs } from "./runs.ts";
 
 /**
  * The promise of runs that look many times, with and without a known end: over all looks together a harmless candidate is rolled back, and one at its margin is
- * promoted, at most as often as the budgets say. The decision benchmark asks the same of sixteen workloads; this is what every test run can afford.
+ * promoted, at most as often as the budgets say. The harmless are looked at past their promotion, as runs are that a promotion does not end. The decision benchmark asks the same of sixteen workloads; this is what every test run can afford.
  */
 
 /** A run of twenty looks costs tens of milliseconds. */
@@ -131,17 +131,18 @@ describe("over twenty looks", () => {
         ["baseline", new Map([["m", rowsOf(random, even, law(0), rise)]])],
         ["candidate", new Map([["m", rowsOf(random, candidatePerMinute, law(harm), rise)]])],
       ]);
-      return backtest(replaySources(["s"], recording), analysis, { start: START, detail: false });
+      const options = { start: START, detail: false, pastPromotion: harm === 0 };
+      return backtest(replaySources(["s"], recording), analysis, options);
     };
     let falseRollbacks = 0;
     let wrongPromotions = 0;
     for (let run = 0; run < times; run++) {
-      if ((await replayed(27_000 + run, 0)).verdict === "rollback") falseRollbacks += 1 / times;
+      if ((await replayed(27_000 + run, 0)).rollbackLook !== null) falseRollbacks += 1 / times;
       if ((await replayed(39_000 + run, 1)).verdict === "promote") wrongPromotions += 1 / times;
     }
     report({
       looks: name,
-      "rollback of harmless %": percent(falseRollbacks),
+      "harmless ever rolled back %": percent(falseRollbacks),
       "promotion at the margin %": percent(wrongPromotions),
     });
     expect(falseRollbacks).toBeLessThanOrEqual(ceilingOf(0.05, times));

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { chance, pauseBetween, pick } from "./chance.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import type { Program } from "./processes.ts";
@@ -29,7 +30,7 @@ test.skipIf(!CAN_RUN)(
         newer?.id,
         v,
       ]);
-    const left = await versionOf(2);
+    const left = await versionOf(PAYLOAD_VERSION + 1);
 
     const over = new AbortController();
     const times: number[] = [];

@@ -8,6 +8,7 @@ import { analysisDigest } from "../../src/model/analysis.ts";
 import type { Rollout } from "../../src/model/run.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { checkSchema, migrate } from "../../src/store/migrations.ts";
+import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import type { Claim, Idempotency, StartedRun, Store, StoredAnalysis } from "../../src/store/store.ts";
 import { runOf, SMALL_ANALYSIS } from "../fixtures.ts";
@@ -249,11 +250,37 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
 
     test("a run whose form is newer than this program is left to newer workers", async () => {
       const { run } = await start();
-      await sql.query("update touchstone.runs set v = 2, claims = 3, lease_until = now() where id = $1", [run.run.id]);
+      const newer = PAYLOAD_VERSION + 1;
+      await sql.query(`update touchstone.runs set v = ${newer}, claims = 3, lease_until = now() where id = $1`, [
+        run.run.id,
+      ]);
       expect(await store.endCrashLoops()).toEqual([]);
       await sql.query("update touchstone.runs set claims = 0 where id = $1", [run.run.id]);
       expect(await store.claimRun("a", 5)).toBeNull();
       expect(await store.claimRun("a", 5, run.run.id)).toBeNull();
+    });
+
+    test("a run that a promotion does not end is left alone by workers that know of no such", async () => {
+      const { run } = await start();
+      await store.cancelRun("default", run.run.id, "cancelled by request", "a test");
+      const build = () => ({
+        run: { ...runOf({ id: "run_watch" }), promotionEnds: false as const },
+        dueAt: PAST,
+      });
+      const admit = () => undefined;
+      const watch = {
+        project: "default",
+        requestDigest: "sha256:watch",
+        idempotency: null,
+        rollout: null,
+        actor: "a test",
+        admit,
+      };
+      expect((await store.startRun({ ...watch, build })).run.run.promotionEnds).toBe(false);
+      expect(await sql.query("select id, v from touchstone.runs order by v")).toEqual([
+        { id: run.run.id, v: 1 },
+        { id: "run_watch", v: 2 },
+      ]);
     });
 
     test("a cancelled run is taken from its worker", async () => {
