@@ -3,7 +3,7 @@ import type { Flip, TestResult } from "../model/finding.ts";
 import type { ArmState, SeriesState, UnitsState } from "../model/look-state.ts";
 import { sortSample } from "../stats/sort-sample.ts";
 import { mixShift } from "../stats/mix-shift.ts";
-import type { Evidence } from "./evidence.ts";
+import { NONE, type Evidence } from "./evidence.ts";
 import { formatChange, formatP } from "./format.ts";
 import { cupedEvidence } from "./cuped-evidence.ts";
 import { goldEvidence, type GoldEvidence } from "./gold-evidence.ts";
@@ -173,12 +173,12 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
     return {
       ...NOTHING,
       units,
-      components: [rateEvidence(arms, metric.margin, { dispersion: 1, df: Infinity }, exact)],
+      components: [doubted(rateEvidence(arms, metric.margin, { dispersion: 1, df: Infinity }, exact), fewest)],
     };
   }
   const ranks = { baseline, candidate };
   const components = metric.components.flatMap((component) =>
-    componentEvidence(component, metric, ranks, exact, asymptotic),
+    componentEvidence(component, metric, ranks, exact, asymptotic).map((one) => doubted(one, fewest)),
   );
   const cuped = metric.components.includes("mean") ? cupedEvidence(b, c, metric, asymptotic) : null;
   const evidence: MetricEvidence = {
@@ -193,6 +193,12 @@ function unitEvidence(metric: Metric, b: UnitsState, c: UnitsState): MetricEvide
     units,
   };
   return gold === null ? evidence : corrected(evidence, gold);
+}
+
+/** Of three or four units beside many: the chance that lets them speak at all is also what they must prove, not some other order that an error budget would do with. */
+function doubted(evidence: Evidence, fewest: number): Evidence {
+  if (fewest >= MIN_UNITS_EVER || Math.min(evidence.above(NONE), evidence.below(NONE)) <= SAYS_MUCH) return evidence;
+  return { ...evidence, rollbackBar: `${fewest} units in an arm, fewer than the ${MIN_UNITS_EVER} needed` };
 }
 
 /** The evidence of a judge whose errors people have measured: their mean in place of the judge's, and where the judge favours an arm nothing else. */

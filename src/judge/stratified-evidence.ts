@@ -41,7 +41,8 @@ export function stratifiedEvidence(
   const { statistic, place, scale, method } = form;
   const none = statistic(0);
   // The statistic is close to a straight line between no effect and a small one.
-  const least = 0.01 * (Math.abs(place({ kind: "tolerance", tolerance: metric.margin, direction: 1 })) || 1);
+  const tolerance = component === "tail" ? { relative: metric.tailMargin, absolute: null } : metric.margin;
+  const least = 0.01 * (Math.abs(place({ kind: "tolerance", tolerance, direction: 1 })) || 1);
   // Among few units ranks move in steps: a step that moves nothing has no slope yet.
   let step = least;
   let slope = (none.estimate - statistic(step).estimate) / step;
@@ -50,10 +51,11 @@ export function stratifiedEvidence(
     slope = (none.estimate - statistic(step).estimate) / step;
   }
   const standardError = slope > 0 && none.variance > 0 ? Math.sqrt(none.variance) / slope : null;
+  const lowest = scale === "relative" ? LOWEST_RELATIVE : -Infinity;
   const sizes = { baseline: sizeOf(strata, "baseline"), candidate: sizeOf(strata, "candidate") };
   let known: number | null = null;
   const estimate = (): number =>
-    (known ??= standardError === null ? 0 : rootOf(statistic, none.estimate / slope, standardError));
+    (known ??= standardError === null ? 0 : rootOf(statistic, none.estimate / slope, standardError, lowest));
   return [
     {
       component,
@@ -74,7 +76,7 @@ export function stratifiedEvidence(
               standardError,
               alphaLower,
               alphaUpper,
-              scale === "relative" ? LOWEST_RELATIVE : -Infinity,
+              lowest,
             ),
       effectiveUnits: sizes,
       information: informationOf(sizes.baseline, sizes.candidate),
@@ -216,12 +218,13 @@ function shareMoments(events: number, n: number): ReturnType<typeof moments> {
   return { ...moments(Float64Array.of(mean)), n, mean, variance: (smoothed * (1 - smoothed) * n) / Math.max(1, n - 1) };
 }
 
-/** Where the statistic is 0, sought from its straight-line guess. */
-function rootOf(statistic: Statistic, guess: number, standardError: number): number {
+/** Where the statistic is 0, sought from its straight-line guess, which may lie below all that can be supposed. */
+function rootOf(statistic: Statistic, straight: number, standardError: number, lowest: number): number {
   const excess = (supposed: number): number => statistic(supposed).estimate;
+  const guess = Math.max(straight, lowest);
   let reach = Math.max(standardError, 1e-9);
   for (let doubling = 0; doubling < 40; doubling++, reach *= 2) {
-    const low = Math.max(guess - reach, -0.999);
+    const low = Math.max(guess - reach, lowest);
     if (excess(low) >= 0 && excess(guess + reach) <= 0)
       return findRoot(excess, low, guess + reach, standardError * 1e-6);
   }

@@ -182,6 +182,43 @@ describe("one metric", () => {
     expect(five.findings[0]?.components[0]?.pWorse).toBeCloseTo(1 / 252, 10);
   });
 
+  test("four units beside hundreds prove harm only when nothing but harm explains them", () => {
+    const many = rows(draw(3, 400, lognormal(1, 0.5)));
+    const ordinary = [0.29, 0.43, 0.45, 0.72].map((value) => value * 0.9);
+    const some = reportOf(analysisWith(LATENCY), [rows(ordinary), many]);
+    // An error budget would do with this; a version should not be rolled back for it.
+    expect(some.findings[0]?.components[0]?.pWorse).toBeLessThan(0.0125);
+    expect(some.findings[0]?.finding).toBe("unclear");
+    expect(some.reasons[0]?.code).toBe("too_few_units");
+    const apart = reportOf(analysisWith(LATENCY), [rows([0.18, 0.19, 0.2, 0.21]), many]);
+    expect(apart.findings[0]?.finding).toBe("worse");
+  });
+
+  test.each([
+    ["a ratio", "margin: 10%", (value: number) => value * 0.2, -0.8],
+    ["a difference", "margin: 500ms", (value: number) => value - 3, -3],
+  ])("%s over strata is estimated where it lies, however far from no effect", (_, margin, change, effect) => {
+    const strata = (values: readonly number[]): ArmAnswer =>
+      answer({
+        shape: "samples",
+        values: Float64Array.from(values),
+        units: null,
+        unitNames: [],
+        at: null,
+        strata: Int32Array.from(values, (__, row) => row % 2),
+        stratumNames: ["easy", "hard"],
+      });
+    const baseline = Array.from(draw(4, 400, lognormal(5, 0.8)), (value, row) => 4 + value * (1 + (row % 2)));
+    const analysis = analysisWith(
+      LATENCY.replace("margin: 10%", margin).replace("query: { value: v }", "query: { value: v, stratum: s }"),
+    );
+    const { findings } = reportOf(analysis, [strata(baseline), strata(baseline.map(change))]);
+    const body = findings[0]?.components.find(({ component }) => component === "body");
+    expect(body?.method).toMatch(/adjusted to one mix of 2 strata$/);
+    expect(body?.effect.estimate).toBeCloseTo(effect, 2);
+    expect(findings[0]?.finding).toMatch(/^(?:better|safe)$/);
+  });
+
   test("thirty identical scores prove nothing about a quarter of a point, a thousand do", () => {
     const same = (n: number) => rows(Array.from({ length: n }, () => 5));
     expect(reportOf(analysisWith(QUALITY), [same(30), same(30)]).verdict).toBe("pause");
