@@ -22,6 +22,7 @@ export const ERRORS = {
   method_not_allowed: { status: 405, title: "Method not allowed", retry: false, exit: 64 },
   not_acceptable: { status: 406, title: "No such representation", retry: false, exit: 64 },
   conflict: { status: 409, title: "In conflict with what is stored", retry: false, exit: 64 },
+  no_verdict_yet: { status: 425, title: "No verdict yet", retry: true, exit: 75 },
   body_too_large: { status: 413, title: "The body is too large", retry: false, exit: 64 },
   unsupported_media_type: { status: 415, title: "Unsupported media type", retry: false, exit: 64 },
   invalid_request: { status: 422, title: "The request is not valid", retry: false, exit: 64 },

@@ -28,6 +28,8 @@ export interface StartRunDependencies {
 export interface Caller {
   readonly actor: string;
   readonly idempotency: Idempotency | null;
+  /** True for those who have been told when a run of theirs ended: they get a new one, however short ago that was. */
+  readonly anew?: boolean;
   /** The trace that the caller is in; the run becomes part of it. */
   readonly traceParent?: TraceParent | null;
 }
@@ -92,9 +94,10 @@ export async function prepareRun(
   { store, sources, targets, backlog, newId }: Omit<StartRunDependencies, "doorbell" | "tracing">,
   project: string,
   request: StartRunRequest,
-  { actor, idempotency }: Caller,
+  { actor, idempotency, anew = false }: Caller,
 ): Promise<NewRun> {
   const { analysis, args } = await findRunnable({ store, sources }, project, request.analysis, request.args ?? {});
+  if (request.promotionEnds === false) refuseOneLook(analysis);
   const notify = targetsOf(request, targets);
   const candidates = request.candidates ?? (request.candidate === undefined ? [] : [request.candidate]);
   const [first] = candidates;
@@ -109,6 +112,7 @@ export async function prepareRun(
     requestDigest: digestOf(request),
     idempotency,
     rollout: request.rollout ?? null,
+    anew,
     actor,
     admit: () => backlog.admit(),
     build(now, earlier) {
@@ -236,6 +240,15 @@ function refuseUnrunnable(analysis: Analysis, sources: Sources, place: string): 
       `the analysis ${analysis.name} cannot run here: ${issues.map(({ detail }) => detail).join("; ")}`,
       { issues },
     );
+}
+
+/** Who watches a rollout needs looks for as long as it goes on. */
+function refuseOneLook({ name, plan }: Analysis): void {
+  if (plan.mode !== "once") return;
+  const detail = `is false, but the analysis ${name} looks once; its plan.mode must be continuous or scheduled`;
+  throw new TouchstoneError("invalid_request", `promotionEnds ${detail}`, {
+    issues: [{ pointer: "/promotionEnds", detail }],
+  });
 }
 
 /** A query that ignores the version compares the candidate with itself and would promote anything. */

@@ -71,6 +71,16 @@ test("a header that is no traceparent fails nothing and is not told", async () =
   expect(text).not.toContain("evil");
 });
 
+test("a token in the path of a hook is not told, whether it opens or not", async () => {
+  const opens = await street.ask("POST", "/t/a-token-that-nobody-may-see/v1/argo/verdict", {});
+  const elsewhere = await street.ask("GET", "/t/a-token-that-nobody-may-see/v1/runs");
+  const wrong = await street.ask("POST", "/t/a-token-that-nobody-may-see2/v1/argo/verdict", {});
+  expect([opens.status, elsewhere.status, wrong.status]).toEqual([200, 401, 401]);
+  await expect.poll(() => lines().length).toBe(3);
+  expect(lines().map(({ req }) => req?.url)).toEqual(["/v1/argo/verdict", "/v1/runs", "/v1/argo/verdict"]);
+  expect(text + opens.text + elsewhere.text + wrong.text).not.toContain("nobody-may-see");
+});
+
 test("a long path with escapes in it is one line, cut", async () => {
   await street.ask("GET", `/v1/%1b%5b31m${"x".repeat(8_000)}`, undefined, AS_CALLER);
   await expect.poll(() => lines().length).toBe(1);

@@ -6,8 +6,9 @@ import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createAnalysisRoutes } from "./analyses.ts";
 import { createAuditRoutes } from "./audit.ts";
-import { authenticate } from "./authenticate.ts";
-import { readBytes } from "./body.ts";
+import { createArgoRoutes } from "./argo.ts";
+import { authenticate, takeTokenFromPath } from "./authenticate.ts";
+import { readBytes, readSmallBytes } from "./body.ts";
 import { createHealthRoutes } from "./health.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createRunPage } from "./run-page.ts";
@@ -35,12 +36,14 @@ export function createApp(dependencies: AppDependencies): Express {
   const app = createFront(dependencies);
   app.use(createHealthRoutes({ store, doorbell, isStopping }));
   app.use(authenticate(token));
+  app.use(["/v1/argo", "/v1/flagger", "/flagger"], readSmallBytes);
   app.use(readBytes);
   app.use("/v1", createRunRoutes(dependencies));
   app.use("/v1", createAnalysisRoutes({ store, sources }));
   app.use("/v1", createAuditRoutes({ store }));
   app.use("/v1", createScheduleRoutes(dependencies));
   app.use("/v1", createTargetRoutes({ targets }));
+  app.use("/v1/argo", createArgoRoutes(dependencies));
   app.get("/metrics", sendMetrics(dependencies));
   app.get("/openapi.yaml", (_request, response) => {
     response.type("application/yaml").send(openapi);
@@ -78,6 +81,7 @@ function createFront({
   app.disable("x-powered-by");
   app.set("etag", false);
   app.set("query parser", "simple");
+  app.use(takeTokenFromPath);
   app.use(
     pinoHttp({
       logger: log,

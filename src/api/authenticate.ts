@@ -2,8 +2,33 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { RequestHandler, Response } from "express";
 import { TouchstoneError } from "../errors.ts";
 
+/** What may bear the token in its path: callers that can send no header of their own. */
+const HOOKS = /^\/(?:v1\/(?:argo|flagger)|flagger|kayenta|judge)(?:[/?]|$)/;
+
+/** Takes the token out of a path `/t/{token}/…`, before anything is logged or routed. */
+export const takeTokenFromPath: RequestHandler = (request, response, next) => {
+  const [, given, rest] = /^\/t\/([^/?]*)(\/.*)?$/.exec(request.url) ?? [];
+  if (given !== undefined) {
+    request.url = rest ?? "/";
+    request.originalUrl = request.url;
+    if (HOOKS.test(request.url)) response.locals[PATH_TOKEN] = decode(given);
+  }
+  next();
+};
+
+const PATH_TOKEN = "pathToken";
+
+/** What no encoding gives is no token. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
+
 /**
- * Lets a request through that bears the token: as `Authorization: Bearer`, or as the password of Basic, which browsers can ask for.
+ * Lets a request through that bears the token: as `Authorization: Bearer`, as the password of Basic, which browsers can ask for, or in the path of a hook.
  *
  * Without a token only this machine may call, and only under one of its own names: a page on the web that points its own name at 127.0.0.1 is turned away.
  */
@@ -11,7 +36,8 @@ export function authenticate(token: string | null): RequestHandler {
   if (token === null) return refuseForeignHost;
   const wanted = digest(token);
   return (request, response, next) => {
-    const given = tokenIn(request.get("authorization"));
+    const inPath: unknown = response.locals[PATH_TOKEN];
+    const given = tokenIn(request.get("authorization")) ?? (typeof inPath === "string" ? inPath : null);
     // Digests have equal length, which timingSafeEqual needs, and hide where two tokens differ.
     if (given !== null && timingSafeEqual(digest(given), wanted)) {
       response.locals[ACTOR] = "token";
@@ -21,7 +47,7 @@ export function authenticate(token: string | null): RequestHandler {
     throw new TouchstoneError(
       "unauthorized",
       given === null
-        ? "send the token as Authorization: Bearer, or as the password of Basic"
+        ? "send the token as Authorization: Bearer, as the password of Basic, or to a hook as /t/{token}/…"
         : "the token is not valid",
     );
   };

@@ -12,6 +12,9 @@ const MAX_DEPTH = 32;
 /** Reads the bytes of every body, whatever its type, up to the limit after decompression. */
 export const readBytes: RequestHandler = express.raw({ type: () => true, limit: MAX_BODY_BYTES, inflate: true });
 
+/** The same for what rollout controllers send, which is small. */
+export const readSmallBytes: RequestHandler = express.raw({ type: () => true, limit: 64 * 1024, inflate: true });
+
 /**
  * The body as JSON.
  *

@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
+import { ArgoVerdict, ArgoVerdictRequest } from "../model/argo.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { TargetView } from "../model/target.ts";
@@ -31,7 +32,14 @@ export function toOpenApi(): string {
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }, { basic: [] }, {}],
-    tags: [{ name: "runs" }, { name: "analyses" }, { name: "schedules" }, { name: "audit" }, { name: "service" }],
+    tags: [
+      { name: "runs" },
+      { name: "analyses" },
+      { name: "schedules" },
+      { name: "audit" },
+      { name: "controllers" },
+      { name: "service" },
+    ],
     paths: {
       "/v1/runs": {
         post: operation("startRun", "runs", "Start a run: it is stored before the answer is sent.", {
@@ -240,6 +248,18 @@ export function toOpenApi(): string {
           errors: [400, 401, 404, 503],
         }),
       },
+      "/v1/argo/verdict": {
+        post: operation(
+          "argoVerdict",
+          "controllers",
+          "Judge a rollout for Argo Rollouts' web metric. The first question starts a run; 425 until it has a verdict (step), or an answer each time (background). What a template must mend is a 200 with error.",
+          {
+            body: { "application/json": ref("ArgoVerdictRequest") },
+            responses: { "200": json("The verdict, with one line that begins with it.", "ArgoVerdict") },
+            errors: [400, 401, 413, 415, 425, 503],
+          },
+        ),
+      },
       "/livez": {
         get: operation("livez", "service", "The process is alive.", {
           responses: { "200": plain("Alive.", "application/json") },
@@ -427,7 +447,7 @@ function queryParameters(schema: z.ZodObject): object[] {
 
 /** Requests as callers may write them, answers as they will read them. */
 function componentSchemas(): Record<string, object> {
-  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument, Schedule };
+  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument, Schedule, ArgoVerdictRequest };
   const answers = {
     Run: RunView,
     RunListItem,
@@ -444,6 +464,7 @@ function componentSchemas(): Record<string, object> {
     ScheduleView,
     ScheduleListItem,
     ScheduleSlot,
+    ArgoVerdict,
   };
   const schemas: Record<string, object> = {};
   for (const [io, group] of [

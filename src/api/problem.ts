@@ -51,6 +51,11 @@ export function onlyMethods(...methods: string[]): RequestHandler {
   };
 }
 
+/** Of the body reader that threw it, in bytes. */
+function limitOf(error: Error): number {
+  return "limit" in error && typeof error.limit === "number" ? error.limit : Number.NaN;
+}
+
 function toTouchstoneError(error: unknown): TouchstoneError | null {
   if (isTouchstoneError(error)) return error;
   if (!(error instanceof Error) || !("type" in error)) {
@@ -62,7 +67,7 @@ function toTouchstoneError(error: unknown): TouchstoneError | null {
   // What the body reader of Express throws.
   switch (error.type) {
     case "entity.too.large":
-      return new TouchstoneError("body_too_large", "the body has more than 256 kB");
+      return new TouchstoneError("body_too_large", `the body has more than ${limitOf(error) / 1024} kB`);
     case "encoding.unsupported":
       return new TouchstoneError(
         "unsupported_media_type",

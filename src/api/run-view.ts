@@ -13,6 +13,7 @@ export function toRunView(stored: StoredRun): RunView {
     window: stored.run.window,
     args: stored.run.args,
     lastLook: report === null ? null : { n: report.look.n, decision: report.decision, at: report.look.at },
+    ...(stored.told === null ? {} : stored.told),
     worstMetric: report?.worstMetric ?? null,
     reasons: report?.reasons ?? [],
     findings: report?.findings ?? [],

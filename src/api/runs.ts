@@ -3,12 +3,9 @@ import { TouchstoneError } from "../errors.ts";
 import { logFieldsOf } from "../log.ts";
 import { OverrideRequest, parseReport, StartRunRequest } from "../model/run.ts";
 import { durationSeconds } from "../model/time.ts";
-import { readTraceParent } from "../model/trace-parent.ts";
 import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
 import { toMarkdown } from "../report/markdown.ts";
-import { startRun, type StartRunDependencies } from "../start-run.ts";
 import type { StoredRun } from "../store/store.ts";
-import type { Telemetry } from "../telemetry.ts";
 import { actorOf } from "./authenticate.ts";
 import { parseAs, readJson } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";
@@ -16,10 +13,10 @@ import { PageQuery, readIdempotency, readQuery, RunListQuery, RunQuery, toPage }
 import { onlyMethods } from "./problem.ts";
 import { toEvidenceView, toLookView, toRunListItem, toRunView } from "./run-view.ts";
 import type { RunWatcher } from "./run-watcher.ts";
+import { startObserved, type StartDependencies } from "./start-observed.ts";
 
-export interface RunRoutesDependencies extends StartRunDependencies {
+export interface RunRoutesDependencies extends StartDependencies {
   readonly watcher: RunWatcher;
-  readonly telemetry: Telemetry;
 }
 
 export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
@@ -39,14 +36,7 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Router {
     .post(async (request, response) => {
       const body = parseAs(StartRunRequest, readJson(request));
       const idempotency = readIdempotency(request, "POST /v1/runs", body);
-      const traceParent = readTraceParent(request.get("traceparent"));
-      const caller = { idempotency, actor: actorOf(response), traceParent };
-      const started = await startRun(dependencies, PROJECT, body, caller);
-      const { outcome, superseded } = started;
-      telemetry.runsStarted.inc({ outcome });
-      telemetry.runsEnded.inc({ status: "cancelled", verdict: "" }, superseded.length);
-      request.log.setBindings(logFieldsOf(started.run.run, started.run.traceParent));
-      request.log.info({ outcome, superseded }, "run started");
+      const started = await startObserved(dependencies, request, response, body, { idempotency });
       response
         .status(started.outcome === "same" ? 200 : 202)
         .location(`/v1/runs/${started.run.run.id}`)

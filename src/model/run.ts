@@ -81,7 +81,7 @@ export const StartRunRequest = z
         "Names of notification targets that the operator has defined; those of the operator's choice are told in any case.",
       ),
   })
-  .superRefine(({ baseline, candidate, candidates, promotionEnds, notify }, context) => {
+  .superRefine(({ baseline, candidate, candidates, window, promotionEnds, notify }, context) => {
     const fault = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
     if (candidate === undefined && candidates === undefined)
       fault(["candidate"], "is missing; give candidate, or candidates");
@@ -89,6 +89,8 @@ export const StartRunRequest = z
       fault(["candidates"], "stands beside candidate; give one of them");
     if (candidates !== undefined && promotionEnds === false)
       fault(["promotionEnds"], "is false, which is for a run of one candidate; give candidate");
+    if (window !== undefined && promotionEnds === false)
+      fault(["promotionEnds"], "is false, but a run with a window looks once; leave one of them out");
     if (candidate !== undefined && candidate.label === baseline.label)
       fault(["candidate", "label"], `is the baseline's label, ${baseline.label}`);
     for (const [index, name] of (notify ?? []).entries())
@@ -229,6 +231,17 @@ export type Report = z.infer<typeof Report>;
 /** The bytes of a report. */
 export const parseReport = createParser(Report);
 
+/** How a rollout ended, as its controller says. */
+export const RolloutOutcome = z.enum(["succeeded", "failed"]).meta({ id: "RolloutOutcome" });
+export type RolloutOutcome = z.infer<typeof RolloutOutcome>;
+
+/** What the controller of a rollout has told of it while a run watched. */
+export const ToldByController = z.object({
+  outcome: z.object({ outcome: RolloutOutcome, at: Instant }).nullable(),
+  weights: z.array(z.object({ weight: z.int(), at: Instant })),
+});
+export type ToldByController = z.infer<typeof ToldByController>;
+
 /** A run as read back. */
 export const RunView = z
   .object({
@@ -258,6 +271,14 @@ export const RunView = z
     rollout: Rollout.nullable(),
     schedule: SlotName.optional(),
     lastLook: z.object({ n: z.int(), decision: Decision, at: Instant }).nullable(),
+    outcome: ToldByController.shape.outcome
+      .optional()
+      .describe("How the rollout ended, where its controller has told anything; null while it has not ended."),
+    weights: ToldByController.shape.weights
+      .optional()
+      .describe(
+        "Which share of the traffic, in percent, the candidate has had from when on, where its controller told.",
+      ),
     score: z.number().nullable(),
     worstMetric: z.string().nullable(),
     reasons: z.array(Reason),

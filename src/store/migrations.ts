@@ -229,6 +229,28 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
     script: `
       alter table touchstone.runs add column v int not null default 1;`,
   },
+  {
+    name: "what rollout controllers were told, and what they told",
+    script: `
+      create table touchstone.controlled_runs (
+        run_id       text primary key references touchstone.runs (id) on delete cascade,
+        told         text,
+        told_at      timestamptz,
+        free_advance boolean not null default false,
+        outcome      text check (outcome in ('succeeded', 'failed')),
+        outcome_at   timestamptz,
+        check ((told is null) = (told_at is null)),
+        check ((outcome is null) = (outcome_at is null))
+      );
+      create table touchstone.weights (
+        run_id text not null references touchstone.runs (id) on delete cascade,
+        n      int not null,
+        weight int not null check (weight >= 0),
+        at     timestamptz not null,
+        primary key (run_id, n)
+      );
+      create index runs_of_rollout on touchstone.runs (project, namespace, rollout_name, analysis_name, seq desc) where namespace is not null;`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,20 +1,26 @@
 import { z } from "zod";
 import { Decision, Verdict } from "../model/finding.ts";
-import { Override, parseRun, RunStatus, type Run } from "../model/run.ts";
+import { Override, parseRun, RunStatus, ToldByController, type Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import type { Ask } from "./sql.ts";
 import type { StoredRun } from "./store.ts";
+
+/** Of a run, as text. */
+export const NEWEST_OVERRIDE = `
+  (select json_build_object('verdict', o.verdict, 'reason', o.reason, 'by', o.actor, 'at', touchstone.iso(o.at))::text
+     from touchstone.overrides o where o.run_id = runs.id order by o.n desc limit 1)`;
 
 /** What of a run may change, for whoever has its snapshot. */
 export const CHANGING_COLUMNS = `
   id, seq::text as seq, project, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
   touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
-  (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides,
-  (select json_build_object('verdict', o.verdict, 'reason', o.reason, 'by', o.actor, 'at', touchstone.iso(o.at))::text
-     from touchstone.overrides o where o.run_id = runs.id order by o.n desc limit 1) as override`;
+  (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides, ${NEWEST_OVERRIDE} as override`;
 /** Of a run without its report, for lists. */
 export const LIST_COLUMNS = `${CHANGING_COLUMNS}, snapshot`;
-export const RUN_COLUMNS = `${LIST_COLUMNS}, report`;
+export const RUN_COLUMNS = `${LIST_COLUMNS}, report,
+  (select json_build_object('outcome', case when c.outcome is not null then json_build_object('outcome', c.outcome, 'at', touchstone.iso(c.outcome_at)) end,
+     'weights', (select coalesce(json_agg(json_build_object('weight', w.weight, 'at', touchstone.iso(w.at)) order by w.n), '[]') from touchstone.weights w where w.run_id = runs.id))::text
+   from touchstone.controlled_runs c where c.run_id = runs.id) as told`;
 
 const ChangingRow = z.object({
   id: z.string(),
@@ -40,6 +46,7 @@ const ChangingRow = z.object({
   now: Instant,
   overrides: z.int(),
   override: z.string().nullable(),
+  told: z.string().nullish(),
 });
 export const RunRow = ChangingRow.extend({ snapshot: z.string() });
 export type RunRow = z.infer<typeof RunRow>;
@@ -83,5 +90,6 @@ function storedRun(row: z.infer<typeof ChangingRow>, run: Run): StoredRun {
     report: row.report ?? null,
     error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail ?? "" },
     traceParent: row.trace_parent,
+    told: row.told == null ? null : ToldByController.parse(JSON.parse(row.told)),
   };
 }

@@ -1,6 +1,6 @@
 import { TouchstoneError } from "../errors.ts";
 import { canonicalJson, digestOf } from "../model/canonical.ts";
-import type { Run } from "../model/run.ts";
+import type { Rollout, Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { listEvidence } from "./evidence.ts";
@@ -83,11 +83,7 @@ export const createRunStore = (sql: Sql): RunStore => ({
 
   finishRun: (project, id, settleSeconds) =>
     sql.transaction(async (tx) => {
-      await tx.query(
-        `update touchstone.runs set finish_at = coalesce(finish_at, now()), due_at = least(due_at, coalesce(finish_at, now()) + make_interval(secs => $3))
-         where project = $1 and id = $2 and status in ('queued', 'running')`,
-        [project, id, settleSeconds],
-      );
+      await finishLive(tx, project, id, settleSeconds);
       return readRun(tx, project, id);
     }),
 
@@ -116,10 +112,19 @@ async function readRun(tx: Ask, project: string, id: string): Promise<StoredRun 
   return row === undefined ? null : toStoredRun(RunRow.parse(row));
 }
 
+/** Ends the window of a live run now, within a transaction of the caller's. See `RunStore.finishRun`. */
+export async function finishLive(tx: Ask, project: string, id: string, settleSeconds: number): Promise<void> {
+  await tx.query(
+    `update touchstone.runs set finish_at = coalesce(finish_at, now()), due_at = least(due_at, coalesce(finish_at, now()) + make_interval(secs => $3))
+     where project = $1 and id = $2 and status in ('queued', 'running')`,
+    [project, id, settleSeconds],
+  );
+}
+
 /** Stores a run within a transaction of the caller's, which one without key and rollout can do without. See `RunStore.startRun`. */
 export async function startRun(
   tx: Ask,
-  { project, requestDigest, idempotency, rollout, actor, admit, traceParent, build }: NewRun,
+  { project, requestDigest, idempotency, rollout, anew = false, actor, admit, traceParent, build }: NewRun,
 ): Promise<StartedRun> {
   if (idempotency !== null) {
     const id = await takeKey(tx, project, idempotency);
@@ -133,18 +138,13 @@ export async function startRun(
   let attempt: number | null = null;
   let superseded: string[] = [];
   if (rollout !== null) {
-    const { attempt: given, ...place } = rollout;
-    identity = digestOf({
-      ...place,
-      analysis: run.analysis.name,
-      baseline: run.baseline.label,
-      candidate: candidateLabels(run),
-    });
+    const { attempt: given } = rollout;
+    identity = runIdentity(rollout, run.analysis.name, run.baseline.label, candidateLabels(run));
     // Posts for one rollout take turns, so that two of them cannot both find nothing.
     await tx.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [
       `${project}/${rollout.namespace}/${rollout.name}`,
     ]);
-    const found = await findSame(tx, project, identity, given ?? null, requestDigest);
+    const found = await findSame(tx, project, identity, { attempt: given ?? null, requestDigest, anew });
     if (found !== null) {
       if (idempotency !== null) await keepOutcome(tx, project, idempotency, found.run.id);
       return { run: found, outcome: "same", superseded: [] };
@@ -216,6 +216,12 @@ async function overrideRun(
   return after;
 }
 
+/** One live run per identity; its attempts share one error budget. */
+export function runIdentity(rollout: Rollout, analysis: string, baseline: string, candidate: string): string {
+  const { attempt: _, ...place } = rollout;
+  return digestOf({ ...place, analysis, baseline, candidate });
+}
+
 /** The labels of all candidates, sorted: in whatever order they are named, it is the same run. */
 function candidateLabels({ candidate, candidates }: Run): string {
   return (candidates ?? [candidate])
@@ -229,15 +235,14 @@ async function findSame(
   tx: Ask,
   project: string,
   identity: string,
-  attempt: number | null,
-  requestDigest: string,
+  { attempt, requestDigest, anew }: { attempt: number | null; requestDigest: string; anew: boolean },
 ): Promise<StoredRun | null> {
   const rows = await tx.query<{ id: string; request_digest: string; live: boolean }>(
     `select id, request_digest, status in ('queued', 'running') as live from touchstone.runs
      where project = $1 and identity = $2 and ($3::int is null or attempt = $3)
-       and (status in ('queued', 'running') or $3::int is not null or decided_at > now() - make_interval(secs => ${SAME_ATTEMPT_SECONDS}))
+       and (status in ('queued', 'running') or $3::int is not null or (not $4 and decided_at > now() - make_interval(secs => ${SAME_ATTEMPT_SECONDS})))
      order by seq desc limit 1`,
-    [project, identity, attempt],
+    [project, identity, attempt, anew],
   );
   const [row] = rows;
   if (row === undefined) return null;

@@ -1,5 +1,6 @@
 import { createAnalysisStore } from "./sql-analyses.ts";
 import { createAuditStore } from "./sql-audit.ts";
+import { createControllerStore } from "./sql-controllers.ts";
 import { createOutbox } from "./sql-outbox.ts";
 import { createKeepingStore } from "./sql-keeping.ts";
 import { createRunStore } from "./sql-runs.ts";
@@ -17,6 +18,7 @@ export const createSqlStore = (sql: Sql): Store => ({
   ...createOutbox(sql),
   ...createScheduleStore(sql),
   ...createKeepingStore(sql),
+  ...createControllerStore(sql),
 
   async ping() {
     await sql.query("select 1");

@@ -3,7 +3,7 @@ import type { AuditHead, AuditRecord } from "../model/audit.ts";
 import type { DeliveryView, EventType } from "../model/event.ts";
 import type { Decision, Verdict } from "../model/finding.ts";
 import type { LookState } from "../model/look-state.ts";
-import type { Override, Rollout, Run, RunStatus } from "../model/run.ts";
+import type { Override, Rollout, RolloutOutcome, Run, RunStatus, ToldByController } from "../model/run.ts";
 import type { Schedule, ScheduleSlot } from "../model/schedule.ts";
 import type { Instant } from "../model/time.ts";
 import type { TraceParent } from "../model/trace-parent.ts";
@@ -14,7 +14,8 @@ import type { Version } from "../model/version.ts";
  *
  * Every time is the database's. Every method may throw TouchstoneError `store_unavailable`.
  */
-export interface Store extends RunStore, WorkStore, AnalysisStore, ScheduleStore, AuditStore, Outbox, KeepingStore {
+export interface Store
+  extends RunStore, WorkStore, AnalysisStore, ScheduleStore, AuditStore, Outbox, KeepingStore, ControllerStore {
   /** Resolves when the record answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -53,6 +54,58 @@ export interface RunStore {
   countWaiting(limit: number): Promise<number>;
   /** Which of these runs have ended; one question for all who wait. */
   endedAmong(ids: readonly string[]): Promise<string[]>;
+}
+
+/** Runs as rollout controllers ask for them: by what is rolled out, since controllers know no ids of runs. */
+export interface ControllerStore {
+  /** The newest run that judges exactly this, without its report; null when there is none. A plain read, for those who ask every few seconds. */
+  findPolled(project: string, asked: PolledIdentity): Promise<PolledRun | null>;
+  /**
+   * Remembers when a final answer about a run was first given.
+   *
+   * @param answer  its word; another word than before is another answer, as after an override.
+   * @returns how many seconds ago that was, 0 for the first time.
+   */
+  tellAnswer(id: string, answer: string): Promise<number>;
+  /** The newest run of this rollout under each analysis, or under the one that is named, whatever its revision. */
+  listWatches(project: string, rollout: WatchedRollout): Promise<WatchedRun[]>;
+  /** Lets the run's rollout go its first step without evidence, once. */
+  grantFreeAdvance(id: string): Promise<void>;
+  /** @returns whether there was one; then it is used up. */
+  takeFreeAdvance(id: string): Promise<boolean>;
+  /** Remembers which share of the traffic the candidate has from now on; nothing when that is what it had. */
+  addWeight(id: string, weight: number): Promise<void>;
+  /** The rollout has ended: remembers how, the first time, and ends the window of a run that is live still. */
+  closeWatch(project: string, id: string, outcome: RolloutOutcome, settleSeconds: number): Promise<void>;
+}
+
+export type PolledIdentity = Pick<Run, "baseline" | "candidate"> & {
+  readonly rollout: NonNullable<Run["rollout"]>;
+  /** Its name. */
+  readonly analysis: string;
+};
+
+/** What a poller needs to know of a run. */
+export interface PolledRun extends Pick<
+  StoredRun,
+  "status" | "dueAt" | "attempt" | "verdict" | "override" | "summary" | "score" | "error"
+> {
+  readonly id: string;
+  readonly requestDigest: string;
+  /** How long a live run is due already; 0 when it is not. */
+  readonly lateSeconds: number;
+}
+
+export interface WatchedRollout {
+  readonly namespace: string;
+  readonly name: string;
+  readonly analysis?: string | undefined;
+}
+
+export interface WatchedRun {
+  readonly stored: StoredRun;
+  /** The database's time. */
+  readonly now: Instant;
 }
 
 /** What workers do with runs. */
@@ -212,6 +265,8 @@ export interface NewRun {
   readonly idempotency: Idempotency | null;
   /** The one of the run that `build` makes. */
   readonly rollout: Rollout | null;
+  /** True: a run that has ended is not found again, however short ago that was: the caller has been told of its end. */
+  readonly anew?: boolean;
   /** Called before a new run is stored, not for one that is there already: throws where no more are taken, and then nothing is stored. */
   readonly admit: () => void;
   /** Who asks for it: runs of older revisions end by this. */
@@ -257,6 +312,8 @@ export interface StoredRun {
   readonly report: string | null;
   readonly error: { readonly code: string; readonly detail: string } | null;
   readonly traceParent: TraceParent | null;
+  /** What the controller of its rollout has told; null where none has. */
+  readonly told: ToldByController | null;
 }
 
 export interface StoredLook {

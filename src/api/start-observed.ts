@@ -1,0 +1,32 @@
+import type { Request, Response } from "express";
+import { logFieldsOf } from "../log.ts";
+import type { StartRunRequest } from "../model/run.ts";
+import { readTraceParent } from "../model/trace-parent.ts";
+import { startRun, type Caller, type StartRunDependencies } from "../start-run.ts";
+import type { StartedRun } from "../store/store.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { actorOf } from "./authenticate.ts";
+import { PROJECT } from "./list.ts";
+
+export interface StartDependencies extends StartRunDependencies {
+  readonly telemetry: Telemetry;
+}
+
+/** `startRun` for whoever sent the request, counted and logged. @throws TouchstoneError as `startRun`. */
+export async function startObserved(
+  dependencies: StartDependencies,
+  request: Request,
+  response: Response,
+  body: StartRunRequest,
+  caller: Pick<Caller, "idempotency" | "anew">,
+): Promise<StartedRun> {
+  const traceParent = readTraceParent(request.get("traceparent"));
+  const started = await startRun(dependencies, PROJECT, body, { ...caller, actor: actorOf(response), traceParent });
+  const { outcome, superseded, run } = started;
+  const { runsStarted, runsEnded } = dependencies.telemetry;
+  runsStarted.inc({ outcome });
+  runsEnded.inc({ status: "cancelled", verdict: "" }, superseded.length);
+  request.log.setBindings(logFieldsOf(run.run, run.traceParent));
+  request.log.info({ outcome, superseded }, "run started");
+  return started;
+}

@@ -1,0 +1,143 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readConfig } from "../../src/config.ts";
+import { createLogger } from "../../src/log.ts";
+import { RunView } from "../../src/model/run.ts";
+import { seeded } from "../../src/stats/random.ts";
+import { wireSources } from "../../src/wire-sources.ts";
+import { startTouchstone } from "../../src/wire.ts";
+import { observedLook } from "../../src/worker/observed-look.ts";
+import { askServer, type Answer } from "../street.ts";
+
+/** A running Touchstone with live sessions and analyses for every state that a controller can meet. */
+export interface Stage {
+  readonly url: string;
+  /** With the token. */
+  ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  run(id: string): Promise<RunView>;
+  /** Reads the run until it is as wanted. */
+  until(id: string, isThere: (run: RunView) => boolean): Promise<RunView>;
+  override(id: string, verdict: string): Promise<void>;
+  /** So that the runs of one test do not take the time of the next. */
+  cancelLive(): Promise<void>;
+  /** The process ends, and another one comes up with the same record. */
+  restart(whileDown?: (dataDir: string) => Promise<void>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const TOKEN = "a-token/of-no-use,100%";
+
+const ROWS_PER_SECOND = 40;
+const RECORDED_SECONDS = 300;
+
+/** Sessions that fail at these rates: v2 four times as often as v1, v3 as often, v4 half as often. v9 has none. */
+const RATES = { v1: 0.1, v2: 0.4, v3: 0.1, v4: 0.05, "shop-primary": 0.1, shop: 0.05, "bad-primary": 0.1, bad: 0.4 };
+
+const METRIC = {
+  name: "failures",
+  kind: "errors",
+  source: "live",
+  margin: "10pp",
+  query: { value: "failed", unit: "session", at: "at" },
+};
+const LIVE = { every: "1s", step: "1s", settle: "0s" };
+const ONCE = { mode: "once", duration: "20s", settle: "0s", step: "1s" };
+const analysis = (name: string, plan: object, spec: object = {}) => ({
+  apiVersion: "touchstone/v1",
+  kind: "Analysis",
+  metadata: { name },
+  spec: { unit: "session", plan, metrics: [METRIC], ...spec },
+});
+
+const ANALYSES = [
+  analysis("once", ONCE),
+  analysis("live", { ...LIVE, mode: "continuous", maxDuration: "1h" }),
+  analysis("short", { ...LIVE, mode: "scheduled", duration: "4s" }),
+  /** Decides nothing before the end. */
+  analysis("patient", { ...LIVE, mode: "scheduled", duration: "5m", minDuration: "5m" }),
+  analysis("queued", { ...LIVE, mode: "continuous", maxDuration: "1h", warmup: "10m" }),
+  analysis("breaks", ONCE),
+  analysis("asks", ONCE, { args: { region: null, count: "1" } }),
+  analysis("elsewhere", ONCE, { metrics: [{ ...METRIC, source: "nowhere" }] }),
+];
+
+export async function setStage(): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "touchstone-controllers-"));
+  const start = Date.now() / 1000 - 30;
+  for (const [index, [label, rate]] of Object.entries(RATES).entries()) {
+    const random = seeded(index + 1);
+    const rows = Array.from({ length: ROWS_PER_SECOND * RECORDED_SECONDS }, (_, row) => {
+      const at = new Date((start + row / ROWS_PER_SECOND) * 1000).toISOString();
+      return `${label}-${row},${at},${random() < rate ? 1 : 0}`;
+    });
+    await writeFile(join(folder, `${label}.csv`), `session,at,failed\n${rows.join("\n")}\n`);
+  }
+  const path = join(folder, "sources.yaml");
+  await writeFile(path, `sources:\n- { name: live, type: file, root: ${JSON.stringify(folder)} }\n`);
+  const config = readConfig({
+    PORT: "0",
+    LOG_LEVEL: "silent",
+    TOUCHSTONE_DATA_DIR: join(folder, "data"),
+    TOUCHSTONE_SOURCES: path,
+    TOUCHSTONE_TOKEN: TOKEN,
+  });
+  const sources = wireSources({ configs: config.sources, environment: {} });
+  const begin = () =>
+    startTouchstone(config, "all", {
+      sources,
+      log: createLogger("silent"),
+      runLook: (run, previous, now, signal, observer) => {
+        // The one fault that no source can bring about: a bug of ours.
+        if (run.analysis.name === "breaks") throw new RangeError("a bug that the test brought in");
+        return observedLook(sources, run, previous, now, signal, config.evidenceLimitBytes, observer);
+      },
+    });
+  let touchstone = await begin();
+  const stage: Stage = {
+    get url() {
+      return touchstone.url ?? "";
+    },
+    ask: (method, path_, body, headers) =>
+      askServer(touchstone.url ?? "", method, path_, body, { authorization: `Bearer ${TOKEN}`, ...headers }),
+    async run(id) {
+      return RunView.parse((await stage.ask("GET", `/v1/runs/${id}`)).body);
+    },
+    async until(id, isThere) {
+      for (;;) {
+        const run = RunView.parse((await stage.ask("GET", `/v1/runs/${id}?wait=200ms`)).body);
+        if (isThere(run)) return run;
+      }
+    },
+    async override(id, verdict) {
+      for (;;) {
+        const { version } = await stage.run(id);
+        const body = { verdict, reason: "somebody looked closely", by: "ann", expectedVersion: version };
+        const answer = await stage.ask("POST", `/v1/runs/${id}/override`, body);
+        if (answer.status === 200) return;
+        // Another look came between.
+        if (answer.body?.code !== "conflict") throw new Error(answer.text);
+      }
+    },
+    async cancelLive() {
+      for (const status of ["queued", "running"]) {
+        const { body } = await stage.ask("GET", `/v1/runs?status=${status}&limit=200`);
+        for (const { id } of body.items) await stage.ask("POST", `/v1/runs/${id}/cancel`);
+      }
+    },
+    async restart(whileDown) {
+      await touchstone.stop();
+      await whileDown?.(join(folder, "data"));
+      touchstone = await begin();
+    },
+    async stop() {
+      await touchstone.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+  for (const document of ANALYSES) {
+    const stored = await stage.ask("PUT", `/v1/analyses/${document.metadata.name}`, document);
+    if (stored.status !== 200) throw new Error(stored.text);
+  }
+  return stage;
+}
