@@ -9,8 +9,10 @@ import { createAuditRoutes } from "./audit.ts";
 import { createArgoRoutes } from "./argo.ts";
 import { authenticate, takeTokenFromPath } from "./authenticate.ts";
 import { readBytes, readSmallBytes } from "./body.ts";
+import { createFlaggerRoutes } from "./flagger.ts";
 import { createHealthRoutes } from "./health.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
+import { createPrometheusRoutes } from "./prometheus-query.ts";
 import { createRunPage } from "./run-page.ts";
 import { createRunRoutes, type RunRoutesDependencies } from "./runs.ts";
 import { createScheduleRoutes } from "./schedules.ts";
@@ -44,6 +46,8 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use("/v1", createScheduleRoutes(dependencies));
   app.use("/v1", createTargetRoutes({ targets }));
   app.use("/v1/argo", createArgoRoutes(dependencies));
+  app.use("/v1/flagger", createFlaggerRoutes(dependencies));
+  app.use("/flagger", createPrometheusRoutes({ store }));
   app.get("/metrics", sendMetrics(dependencies));
   app.get("/openapi.yaml", (_request, response) => {
     response.type("application/yaml").send(openapi);

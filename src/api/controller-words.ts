@@ -9,8 +9,12 @@ const MAX_LINE = 240;
 
 /** One line that begins with the word, and not with another one. */
 export function lineOf(word: string, text: string): string {
-  const detail = text.replace(/^(?:promote|rollback|pause|continue): /, "");
-  const line = `${word}: ${detail}`.replaceAll(/\s+/g, " ");
+  return oneLine(`${word}: ${text.replace(/^(?:promote|rollback|pause|continue): /, "")}`);
+}
+
+/** The same text without breaks, and not too long. */
+export function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ");
   return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE - 1)}…` : line;
 }
 

@@ -48,6 +48,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         notify?: string[];
         admit?: () => void;
         traceParent?: string;
+        anew?: boolean;
       } = {},
     ): Promise<StartedRun> =>
       store.startRun({
@@ -58,6 +59,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         actor: "a test",
         admit: options.admit ?? (() => undefined),
         ...(options.traceParent === undefined ? {} : { traceParent: options.traceParent }),
+        ...(options.anew === undefined ? {} : { anew: options.anew }),
         build: () => ({
           run: runOf({
             ...(options.notify === undefined ? {} : { notify: options.notify }),
@@ -281,6 +283,124 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         { id: run.run.id, v: 1 },
         { id: "run_watch", v: 2 },
       ]);
+    });
+
+    describe("for rollout controllers", () => {
+      const rollout = { namespace: "prod", name: "agent", revision: "7", stage: "1" };
+      const asked = {
+        rollout,
+        analysis: "small",
+        baseline: { label: "v1" },
+        candidate: { label: "v2" },
+      };
+
+      test("a run is found by what it judges, the newest attempt first", async () => {
+        expect(await store.findPolled("default", asked)).toBeNull();
+        const { run } = await start({ rollout, dueAt: NEVER });
+        expect(await store.findPolled("default", asked)).toEqual({
+          id: run.run.id,
+          status: "queued",
+          requestDigest: "sha256:body",
+          dueAt: NEVER,
+          lateSeconds: 0,
+          attempt: 1,
+          verdict: null,
+          override: null,
+          summary: null,
+          score: null,
+          error: null,
+        });
+        for (const other of [
+          { ...asked, rollout: { ...rollout, stage: "2" } },
+          { ...asked, rollout: { ...rollout, revision: "8" } },
+          { ...asked, analysis: "other" },
+          { ...asked, baseline: { label: "v0" } },
+          { ...asked, candidate: { label: "v3" } },
+        ])
+          expect(await store.findPolled("default", other)).toBeNull();
+        expect(await store.findPolled("other", asked)).toBeNull();
+        await store.cancelRun("default", run.run.id, "cancelled by request", "a test");
+        expect(await store.findPolled("default", asked)).toMatchObject({ dueAt: null, error: { code: "cancelled" } });
+        const second = await start({ rollout });
+        const polled = await store.findPolled("default", asked);
+        expect(polled).toMatchObject({ id: second.run.run.id, attempt: 2 });
+        expect(polled?.lateSeconds).toBeGreaterThan(1e6);
+      });
+
+      test("the first time that an answer is given is remembered, and another answer is another first time", async () => {
+        const { run } = await start();
+        const { id } = run.run;
+        expect(await store.tellAnswer(id, "pause")).toBe(0);
+        await sql.query("update touchstone.controlled_runs set told_at = told_at - interval '40 seconds'");
+        for (const _ of [1, 2]) expect(Math.floor((await store.tellAnswer(id, "pause")) / 30)).toBe(1);
+        expect(await store.tellAnswer(id, "promote")).toBe(0);
+      });
+
+      test("who has been told of the end of a run gets a new one, however short ago that was", async () => {
+        const first = await start({ rollout });
+        await decide(await claim("a"));
+        expect((await start({ rollout })).outcome).toBe("same");
+        const anew = await start({ rollout, anew: true });
+        expect(anew).toMatchObject({ outcome: "created", run: { attempt: 2 } });
+        expect(anew.run.run.id).not.toBe(first.run.run.id);
+        expect((await start({ rollout, anew: true })).run.run.id).toBe(anew.run.run.id);
+      });
+
+      test("the newest run of a rollout is found under each analysis, or under one", async () => {
+        const place = { namespace: "prod", name: "agent" };
+        expect(await store.listWatches("default", place)).toEqual([]);
+        await start({ rollout });
+        const { run } = await start({ rollout: { ...rollout, revision: "8" } });
+        const [watch, ...others] = await store.listWatches("default", place);
+        expect(others).toEqual([]);
+        expect(watch?.stored).toEqual(run);
+        expect(Math.abs(Date.parse(watch?.now ?? "") - Date.now())).toBeLessThan(60_000);
+        expect(await store.listWatches("default", { ...place, analysis: "small" })).toHaveLength(1);
+        expect(await store.listWatches("default", { ...place, analysis: "other" })).toEqual([]);
+        expect(await store.listWatches("default", { ...place, name: "other" })).toEqual([]);
+      });
+
+      test("a first step is free once for each time that it is granted", async () => {
+        const { id } = (await start()).run.run;
+        expect(await store.takeFreeAdvance(id)).toBe(false);
+        await store.grantFreeAdvance(id);
+        await store.grantFreeAdvance(id);
+        const taken = await Promise.all([1, 2, 3].map(() => store.takeFreeAdvance(id)));
+        expect(taken.filter((one) => one)).toHaveLength(1);
+      });
+
+      test("weights are kept in their order, each once, and go with the run", async () => {
+        const { id } = (await start()).run.run;
+        expect((await store.readRun("default", id))?.told).toBeNull();
+        for (const weight of [10, 10, 20, 10, 0]) await store.addWeight(id, weight);
+        await Promise.all([30, 40, 50].map((weight) => store.addWeight(id, weight)));
+        const told = (await store.readRun("default", id))?.told;
+        expect(told?.outcome).toBeNull();
+        expect(told?.weights.slice(0, 4).map(({ weight }) => weight)).toEqual([10, 20, 10, 0]);
+        expect(told?.weights).toHaveLength(7);
+        await sql.query("delete from touchstone.runs where id = $1", [id]);
+        expect(await sql.query("select from touchstone.weights")).toEqual([]);
+      });
+
+      test("the end of a rollout ends the window of its run, and stays what it was", async () => {
+        const { id } = (await start({ dueAt: NEVER })).run.run;
+        await store.closeWatch("default", id, "failed", 0);
+        const closed = await store.readRun("default", id);
+        expect(closed?.told?.outcome?.outcome).toBe("failed");
+        expect((await claim("a")).run.id).toBe(id);
+        await store.closeWatch("default", id, "succeeded", 0);
+        expect((await store.readRun("default", id))?.told).toEqual(closed?.told);
+      });
+
+      test("the end of a rollout is remembered of a run that has ended", async () => {
+        const { id } = (await start()).run.run;
+        await decide(await claim("a"));
+        await store.closeWatch("default", id, "succeeded", 0);
+        expect(await store.readRun("default", id)).toMatchObject({
+          verdict: "pause",
+          told: { outcome: { outcome: "succeeded" }, weights: [] },
+        });
+      });
     });
 
     test("a cancelled run is taken from its worker", async () => {

@@ -10,7 +10,7 @@ import { setStage, TOKEN, type Stage } from "./stage.ts";
 let stage: Stage;
 beforeAll(async () => {
   stage = await setStage();
-}, 60_000);
+}, 240_000);
 afterAll(() => stage.stop());
 afterEach(() => stage.cancelLive());
 

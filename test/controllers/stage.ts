@@ -6,7 +6,7 @@ import { createLogger } from "../../src/log.ts";
 import { RunView } from "../../src/model/run.ts";
 import { seeded } from "../../src/stats/random.ts";
 import { wireSources } from "../../src/wire-sources.ts";
-import { startTouchstone } from "../../src/wire.ts";
+import { migrateRecord, startTouchstone } from "../../src/wire.ts";
 import { observedLook } from "../../src/worker/observed-look.ts";
 import { askServer, type Answer } from "../street.ts";
 
@@ -28,7 +28,7 @@ export interface Stage {
 
 export const TOKEN = "a-token/of-no-use,100%";
 
-const ROWS_PER_SECOND = 40;
+const ROWS_PER_SECOND = 30;
 const RECORDED_SECONDS = 300;
 
 /** Sessions that fail at these rates: v2 four times as often as v1, v3 as often, v4 half as often. v9 has none. */
@@ -55,14 +55,15 @@ const ANALYSES = [
   analysis("live", { ...LIVE, mode: "continuous", maxDuration: "1h" }),
   analysis("short", { ...LIVE, mode: "scheduled", duration: "4s" }),
   /** Decides nothing before the end. */
-  analysis("patient", { ...LIVE, mode: "scheduled", duration: "5m", minDuration: "5m" }),
+  analysis("patient", { ...LIVE, mode: "continuous", maxDuration: "1h", minDuration: "30m" }),
   analysis("queued", { ...LIVE, mode: "continuous", maxDuration: "1h", warmup: "10m" }),
-  analysis("breaks", ONCE),
-  analysis("asks", ONCE, { args: { region: null, count: "1" } }),
+  analysis("breaks", { ...LIVE, mode: "continuous", maxDuration: "1h" }),
+  analysis("asks", { ...LIVE, mode: "continuous", maxDuration: "1h" }, { args: { region: null, count: "1" } }),
   analysis("elsewhere", ONCE, { metrics: [{ ...METRIC, source: "nowhere" }] }),
 ];
 
-export async function setStage(): Promise<Stage> {
+/** @param env  of the process besides; with DATABASE_URL the record is there, and migrated. */
+export async function setStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "touchstone-controllers-"));
   const start = Date.now() / 1000 - 30;
   for (const [index, [label, rate]] of Object.entries(RATES).entries()) {
@@ -81,7 +82,9 @@ export async function setStage(): Promise<Stage> {
     TOUCHSTONE_DATA_DIR: join(folder, "data"),
     TOUCHSTONE_SOURCES: path,
     TOUCHSTONE_TOKEN: TOKEN,
+    ...env,
   });
+  if (config.dataDir === null) await migrateRecord(config);
   const sources = wireSources({ configs: config.sources, environment: {} });
   const begin = () =>
     startTouchstone(config, "all", {
