@@ -23,6 +23,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "posts, reads and a backlog on the whole stack, beside a bare Express with one insert",
     load: () => import("./service.ts"),
   },
+  soak: {
+    about: "a day of schedules in an hour: what grows, and whether every run has one verdict",
+    load: () => import("./soak.ts"),
+  },
   start: {
     about: "from start to ready, embedded, with an empty folder and with a record",
     load: () => import("./start.ts"),

@@ -1,5 +1,5 @@
 // Bundles the program into dist/: main.js, and look-thread.js for the threads that judge. PGlite stays outside, since it loads files beside itself.
-// Then packs an empty record, which first starts begin from.
+// Then packs an empty record, which first starts begin from. `node scripts/build.mjs FILE` bundles that one besides, for a bench that starts processes of its own.
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { build, context } from "esbuild";
@@ -19,7 +19,9 @@ const options = {
   logLevel: "warning",
 };
 
-if (process.argv.includes("--watch")) await (await context(options)).watch();
+const [asked] = process.argv.slice(2);
+if (asked !== undefined && asked !== "--watch") await build({ ...options, entryPoints: [asked], sourcemap: false });
+else if (asked === "--watch") await (await context(options)).watch();
 else {
   await build(options);
   await build({ ...options, entryPoints: ["src/pack-record.ts"], sourcemap: false });

@@ -40,7 +40,7 @@ import type { Tracing } from "./tracing/tracing.ts";
 import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts";
 import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-targets.ts";
 import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
-import { startKeeper } from "./worker/keeper.ts";
+import { startKeeper, type KeeperOptions } from "./worker/keeper.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { measureBacklog } from "./worker/measure-backlog.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -53,6 +53,7 @@ export interface WireOverrides {
   readonly targets?: Targets;
   readonly runLook?: RunLook;
   readonly log?: Logger;
+  readonly keeping?: Pick<KeeperOptions, "firstMs" | "everyMs">;
 }
 
 /** A running Touchstone. */
@@ -188,7 +189,7 @@ async function start(
     const keeper = startKeeper(
       // A Postgres server vacuums by itself.
       { store, vacuum: config.dataDir === null ? null : (signal) => vacuum(sql, signal), telemetry, log },
-      { ...config.retention, firstMs: FIRST_KEEPING_MS, everyMs: KEEPING_MS },
+      { ...config.retention, firstMs: FIRST_KEEPING_MS, everyMs: KEEPING_MS, ...overrides.keeping },
     );
     ends.push(() => keeper.stop());
   }

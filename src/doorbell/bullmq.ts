@@ -18,6 +18,9 @@ export interface BullmqDoorbellOptions {
 const PREFIX = "{touchstone}";
 const QUEUE = "ring-v1";
 
+/** Of the stream of events that BullMQ writes with every job and nobody here reads. */
+const MOST_EVENTS = 1_000;
+
 const RING_DEADLINE_MS = 500;
 const BEAT_MS = 5_000;
 /**
@@ -52,10 +55,16 @@ export function createBullmqDoorbell({
     prefix: PREFIX,
     skipWaitingForReady: true,
     skipVersionCheck: true,
-    streams: { events: { maxLen: 1000 } },
+    skipMetasUpdate: true,
     defaultJobOptions: { attempts: 1, keepLogs: 0, removeOnComplete: { count: 100 }, removeOnFail: { count: 100 } },
   });
   queue.on("error", (error) => log.debug({ err: error }, "bullmq: queue"));
+  // The queue says its own bounds once, before the connection is there; and a Redis that comes back empty has forgotten them.
+  producer.on("ready", () => {
+    producer
+      .hset(queue.toKey("meta"), "opts.maxLenEvents", MOST_EVENTS)
+      .catch((error: unknown) => log.debug({ err: error }, "redis: the bound of the events"));
+  });
 
   let listener: Listener | null = null;
   let beating: NodeJS.Timeout | undefined;

@@ -24,12 +24,13 @@ export const createKeepingStore = (sql: Sql): KeepingStore => ({
         [olderThanSeconds, limit],
       );
       // The fence of a slot is needed only while a clock might be set back that far.
-      await tx.query(
+      const slots = await tx.query(
         `delete from touchstone.schedule_slots where (project, schedule, slot) in (
-           select project, schedule, slot from touchstone.schedule_slots where recorded_at < now() - make_interval(secs => $1) limit $2)`,
+           select project, schedule, slot from touchstone.schedule_slots where recorded_at < now() - make_interval(secs => $1) limit $2)
+         returning slot`,
         [olderThanSeconds, limit],
       );
-      return rows.length;
+      return Math.max(rows.length, slots.length);
     }),
 
   async measure() {

@@ -234,7 +234,12 @@ export interface KeepingStore {
    * @returns null when another process is at it.
    */
   deleteEndedRuns(endedBeforeSeconds: number, limit: number): Promise<DeletedRuns | null>;
-  /** Deletes idempotency keys of this age that belong to no stored run, and what became of slots of schedules that long ago. @returns how many keys; null when another process is at it. */
+  /**
+   * Deletes idempotency keys of this age that belong to no stored run, and what became of slots of schedules that long ago.
+   *
+   * @param limit  of keys, and of slots, in one transaction.
+   * @returns how many keys or slots, whichever were more: below the limit nothing is left. Null when another process is at it.
+   */
   deleteOldKeys(olderThanSeconds: number, limit: number): Promise<number | null>;
   measure(): Promise<RecordSize>;
 }

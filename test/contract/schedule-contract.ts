@@ -227,6 +227,18 @@ export function scheduleContract(name: string, open: () => Promise<Sql>): void {
       expect((await slots()).length).toBe(1);
     });
 
+    test("what became of old slots is deleted, a few at a time, until nothing old is left", async () => {
+      await put();
+      await sql.query(
+        `insert into touchstone.schedule_slots (project, schedule, slot, first_slot, slots, outcome, code, recorded_at)
+         select 'default', 'nightly', at, at, 1, 'skipped', 'missed', at + interval '1 second' from generate_series(now() - interval '93 days', now() - interval '89 days', interval '1 day') at`,
+      );
+      const ninetyDays = 90 * 86_400;
+      expect(await store.deleteOldKeys(ninetyDays, 2)).toBe(2);
+      expect(await store.deleteOldKeys(ninetyDays, 2)).toBe(1);
+      expect((await slots()).length).toBe(2);
+    });
+
     test("whoever dies between the run and its end has taken nothing: the slot is still due", async () => {
       await put();
       const slot = await makeDue(1000);

@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { Redis } from "ioredis";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { checkRedis, createBullmqDoorbell } from "../../src/doorbell/bullmq.ts";
 import { createLogger } from "../../src/log.ts";
@@ -69,6 +70,18 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     expect(performance.now() - started).toBeLessThan(1_500);
     redis.process.kill("SIGCONT");
     await redis.stop("SIGKILL");
+  }, 30_000);
+
+  test("the stream of events that every job writes is bounded, also in a Redis that came back empty", async () => {
+    const redis = await startRedis();
+    const port = Number(new URL(redis.url).port);
+    const bell = open(redis.url);
+    onTestFinished(() => bell.close());
+    await expect.poll(() => boundOfEvents(redis.url)).toBe("1000");
+    await redis.stop("SIGKILL");
+    const again = await startRedis([], port);
+    onTestFinished(() => again.stop("SIGKILL"));
+    await expect.poll(() => boundOfEvents(again.url), { timeout: 10_000 }).toBe("1000");
   }, 30_000);
 
   test("a frozen Redis neither holds up a ring nor the closing", async () => {
@@ -169,4 +182,13 @@ async function startSilencer(target: number) {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function boundOfEvents(url: string): Promise<string | null> {
+  const redis = new Redis(url);
+  try {
+    return await redis.hget("{touchstone}:ring-v1:meta", "opts.maxLenEvents");
+  } finally {
+    redis.disconnect();
+  }
 }
