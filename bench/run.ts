@@ -27,6 +27,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "a day of schedules in an hour: what grows, and whether every run has one verdict",
     load: () => import("./soak.ts"),
   },
+  "event-loop": {
+    about: "how long a worker's main loop makes others wait while a look holds a million samples per arm",
+    load: () => import("./event-loop.ts"),
+  },
   start: {
     about: "from start to ready, embedded, with an empty folder and with a record",
     load: () => import("./start.ts"),

@@ -125,20 +125,23 @@ export async function run(args: string[]): Promise<void> {
           );
       },
     );
+    let posted: number;
     try {
-      await Promise.all([postRuns(callers, posts, minutes * 60), pause(minutes * 60_000)]);
+      const live = () => liveRuns(database.query);
+      [posted] = await Promise.all([postRuns(callers, posts, minutes * 60, live), pause(minutes * 60_000)]);
     } finally {
       over.abort();
       await sampling;
     }
     const took = (performance.now() - began) / 60_000;
-    await pauseSchedules(callers, schedules);
-    const draining = performance.now();
-    await drained(database.query);
     stdout.write(
-      `\nposted in ${took.toFixed(1)} minutes, drained ${((performance.now() - draining) / 1000).toFixed(1)} s after the last; load average now: ${loadavg()[0]?.toFixed(1)}\n`,
+      `\n${posted} of ${posts} posted in ${took.toFixed(1)} minutes; load average now: ${loadavg()[0]?.toFixed(1)}\n`,
     );
     printFigures(measured.figures, samples);
+    const draining = performance.now();
+    await pauseSchedules(callers, schedules);
+    await drained(database.query);
+    stdout.write(`\ndrained ${((performance.now() - draining) / 1000).toFixed(1)} s after the last\n`);
     await printReckoning(database.query, callers, { schedules, minutes });
     printComplaints(processes);
   } finally {
@@ -165,18 +168,19 @@ async function sampleUntil(
   }
 }
 
+const liveRuns = async (query: Query): Promise<number> =>
+  Number(
+    (await query("select count(*)::int as n from touchstone.runs where status in ('queued', 'running')")).rows[0].n,
+  );
+
+/** A slow machine may take long. */
+const DRAIN_SECONDS = 3600;
+
 async function drained(query: Query): Promise<void> {
-  const left = async (text: string) => Number((await query(text)).rows[0].n);
-  await until(
-    "the backlog to drain",
-    async () => (await left("select count(*) as n from touchstone.runs where status in ('queued', 'running')")) === 0,
-    600,
-  );
-  await until(
-    "all events to be delivered",
-    async () => (await left("select count(*) as n from touchstone.outbox where delivered_at is null")) === 0,
-    60,
-  );
+  await until("the backlog to drain", async () => (await liveRuns(query)) === 0, DRAIN_SECONDS);
+  const untold = async () =>
+    (await query("select count(*)::int as n from touchstone.outbox where delivered_at is null")).rows[0].n as number;
+  await until("all events to be delivered", async () => (await untold()) === 0, DRAIN_SECONDS);
 }
 
 /** Each figure that ever was other than nothing, with its straight line after the warm-up. */

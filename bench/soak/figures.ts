@@ -70,6 +70,7 @@ export async function createFigures({ processes, query, redisUrl }: Measuring): 
     { name: "Redis: clients", tolerance: COUNTED },
     ...[...Object.keys(QUEUES), "events"].map((name) => ({ name: `bell: ${name}`, tolerance: KEYS })),
     { name: "Postgres: connections", tolerance: COUNTED },
+    { name: "live runs", tolerance: ROWS },
     ...tables.map((name) => perTable(name, ROWS)),
     ...tables.map((name) => perTable(name, STORED)),
   ];
@@ -115,7 +116,8 @@ export async function createFigures({ processes, query, redisUrl }: Measuring): 
       (name) => `pg_total_relation_size('touchstone.${name}')::float8 / ${MB} as "MB of ${name}"`,
     );
     const connections = `(select count(*) from pg_stat_activity where application_name = 'touchstone')::float8 as "Postgres: connections"`;
-    const { rows } = await query(`select ${[connections, ...counts, ...sizes].join(", ")}`);
+    const live = `(select count(*) from touchstone.runs where status in ('queued', 'running'))::float8 as "live runs"`;
+    const { rows } = await query(`select ${[live, connections, ...counts, ...sizes].join(", ")}`);
     return rows[0] as Record<string, number>;
   };
 

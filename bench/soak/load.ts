@@ -44,7 +44,8 @@ export const EVERY_SECONDS = 60;
 
 /** Stores so many schedules, evenly over the time between two of their slots, so that slots come evenly as well. */
 export async function putSchedules(callers: Callers, count: number): Promise<void> {
-  await evenly(count, EVERY_SECONDS, async (n) => {
+  const always = () => Promise.resolve(true);
+  await evenly(count, EVERY_SECONDS, always, async (n) => {
     const name = `s${n}`;
     const notify = n % 10 === 0 ? { notify: [TARGET] } : {};
     const schedule = {
@@ -74,10 +75,31 @@ export async function pauseSchedules(callers: Callers, count: number): Promise<v
 const SHARES = { manyLooks: 0.03, rollout: 0.05, repeated: 0.05, told: 0.1, awaited: 0.1 };
 const ROLLOUTS = 50;
 
-/** Posts so many runs, evenly over the seconds, each from a caller of its own. A post that comes late delays no other. */
-export async function postRuns(callers: Callers, count: number, seconds: number): Promise<void> {
+/** More live runs than this are not wanted at once: what grows should be the service's doing and not that of a machine which has too much to do. */
+const MOST_LIVE = 500;
+
+/**
+ * Posts so many runs, evenly over the seconds, each from a caller of its own; a post that comes late delays no other, but none is made while too many runs are live.
+ *
+ * @param live  how many there are.
+ * @returns how many were posted: fewer than asked for where the machine could not carry more.
+ */
+export async function postRuns(
+  callers: Callers,
+  count: number,
+  seconds: number,
+  live: () => Promise<number>,
+): Promise<number> {
+  const late = performance.now() + seconds * 1000;
+  const hasRoom = async () => {
+    while ((await live()) > MOST_LIVE) {
+      if (performance.now() > late) return false;
+      await pause(500);
+    }
+    return true;
+  };
   const random = seeded(5, 1);
-  await evenly(count, seconds, async (n) => {
+  return evenly(count, seconds, hasRoom, async (n) => {
     const [kind, repeat, told, awaited] = [random(), random(), random(), random()];
     const isRollout = kind < SHARES.rollout;
     const label = labelOf(n, "p");
@@ -100,19 +122,33 @@ export async function postRuns(callers: Callers, count: number, seconds: number)
   });
 }
 
-/** Does a thing so many times, each begun when it is due and none waiting for another. @throws what any of them threw, when all have ended. */
-async function evenly(count: number, seconds: number, one: (n: number) => Promise<void>): Promise<void> {
+/**
+ * Does a thing so many times, each begun when it is due and none waiting for another.
+ *
+ * @param mayBegin  waited for before each; false ends it.
+ * @returns how many were done.
+ * @throws what any of them threw, when all have ended.
+ */
+async function evenly(
+  count: number,
+  seconds: number,
+  mayBegin: () => Promise<boolean>,
+  one: (n: number) => Promise<void>,
+): Promise<number> {
   const began = performance.now();
   const faults: unknown[] = [];
   const open = new Set<Promise<void>>();
-  for (let n = 0; n < count; n += 1) {
-    const wait = began + (n * seconds * 1000) / count - performance.now();
+  let done = 0;
+  for (; done < count; done += 1) {
+    const wait = began + (done * seconds * 1000) / count - performance.now();
     if (wait > 0) await pause(wait);
-    const work = one(n).catch((error: unknown) => void faults.push(error));
+    if (!(await mayBegin())) break;
+    const work = one(done).catch((error: unknown) => void faults.push(error));
     open.add(work);
     void work.finally(() => open.delete(work));
   }
   await Promise.all(open);
   if (faults.length > 0)
-    throw new AggregateError(faults, `${faults.length} of ${count} failed; the first: ${String(faults[0])}`);
+    throw new AggregateError(faults, `${faults.length} of ${done} failed; the first: ${String(faults[0])}`);
+  return done;
 }
