@@ -12,7 +12,7 @@ export const Query = z
     sql: text
       .optional()
       .describe(
-        "Postgres: one statement that selects value (and unit, at, stratum, instrument, gold, covariate, traceUrl), or events and exposure (and at).",
+        "Postgres: one statement that selects value (and unit, at, stratum, instrument, gold, covariate, traceUrl), or events and exposure (and at), or buckets of a histogram: le, count and at, or bucket, schema, count and at.",
       ),
     histogram: text.optional().describe("Prometheus: raw classic bucket counters summed by le, not a rate."),
     series: text.optional().describe("Prometheus: an expression with one value per step."),

@@ -3,6 +3,7 @@ import { TouchstoneError } from "../errors.ts";
 import type { Answer } from "../model/samples.ts";
 import { createFaultTally, readNumber } from "./cell.ts";
 import { resetsOf } from "./counters.ts";
+import { coarsest, layOut, onGrid, type ExponentialPoint } from "./exponential-buckets.ts";
 
 /** One series of native histograms as a range query returns it: cumulative since the start of its process. */
 export const NativeItem = z.object({
@@ -18,18 +19,6 @@ export const NativeItem = z.object({
   ),
 });
 export type NativeItem = z.infer<typeof NativeItem>;
-
-/** Buckets are merged pairwise until there are at most this many: 20 octaves at 9 % width are 160. */
-const MAX_BUCKETS = 640;
-
-/** A point on the exponential grid: counts by exponent; bucket i holds (2^((i − 1) / 2^schema), 2^(i / 2^schema)]. */
-interface Point {
-  readonly at: number;
-  /** Null for a histogram without any value, which fits every grid. */
-  readonly schema: number | null;
-  readonly zeros: number;
-  readonly counts: ReadonlyMap<number, number>;
-}
 
 /**
  * Observations per step and bucket from native (exponential) histograms, differenced series by series.
@@ -50,7 +39,7 @@ export function fromNativeHistograms(
     histograms.map(([at, { buckets = [] }]) => toPoint(at, buckets, source)),
   );
   const schemas = series.flat().flatMap(({ schema }) => (schema === null ? [] : [schema]));
-  const schema = coarsest(series, schemas.length === 0 ? 0 : Math.min(...schemas));
+  const schema = coarsest(series.flat(), schemas.length === 0 ? 0 : Math.min(...schemas));
   const faults = createFaultTally(toldUpTo);
   const growth = new Map<number, Map<number, number>>();
   const resets = new Set<number>();
@@ -66,39 +55,19 @@ export function fromNativeHistograms(
     growth.delete(step);
     faults.add("counter_reset", new Date(step * 1000).toISOString(), step);
   }
-  const steps = [...growth.keys()].sort((a, b) => a - b);
-  const exponents = [...new Set(steps.flatMap((step) => [...(growth.get(step)?.keys() ?? [])]))].filter(
-    (exponent) => exponent !== ZERO,
-  );
-  const first = exponents.length === 0 ? 0 : Math.min(...exponents);
-  const last = exponents.length === 0 ? -1 : Math.max(...exponents);
-  const grid = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  // The first bucket takes the zeros, the last one, without end, takes nothing: the grid reaches up to the largest value.
-  const upperEdges = [first - 1, ...grid].map((exponent) => 2 ** (exponent * 2 ** -schema));
-  const rows = steps.map((step) => [ZERO, ...grid].map((exponent) => growth.get(step)?.get(exponent) ?? 0));
   return {
-    samples: {
-      shape: "histogram",
-      stepSeconds,
-      at: Float64Array.from(steps),
-      upperEdges: Float64Array.from([...upperEdges, Infinity]),
-      counts: Float64Array.from(rows.flatMap((row) => [...row, 0])),
-      schema,
-    },
+    samples: layOut(growth, schema, stepSeconds),
     faults: faults.list,
     warnings,
     ...resetsOf(resets),
   };
 }
 
-/** Stands for the bucket around zero among the exponents. */
-const ZERO = -Infinity;
-
 function toPoint(
   at: number,
   buckets: readonly (readonly [rule: number, left: string, right: string, count: string])[],
   source: string,
-): Point {
+): ExponentialPoint {
   let schema: number | null = null;
   let zeros = 0;
   const counts = new Map<number, number>();
@@ -120,36 +89,6 @@ function toPoint(
     counts.set(exponent, count);
   }
   return { at, schema, zeros, counts };
-}
-
-/** The finest schema, not above the given one, on which all buckets together are few enough. */
-function coarsest(series: readonly (readonly Point[])[], start: number): number {
-  let schema = start;
-  for (;;) {
-    let first = Infinity;
-    let last = -Infinity;
-    for (const point of series.flat()) {
-      for (const exponent of onGrid(point, schema).keys()) {
-        if (exponent === ZERO) continue;
-        first = Math.min(first, exponent);
-        last = Math.max(last, exponent);
-      }
-    }
-    if (!(last - first >= MAX_BUCKETS)) return schema;
-    schema -= 1;
-  }
-}
-
-/** Each step down merges two buckets into one, whose upper edge is the upper edge of the higher one. */
-function onGrid({ schema, zeros, counts }: Point, wanted: number): Map<number, number> {
-  const merged = new Map<number, number>();
-  if (zeros > 0) merged.set(ZERO, zeros);
-  const factor = 2 ** ((schema ?? wanted) - wanted);
-  for (const [exponent, count] of counts) {
-    const target = Math.ceil(exponent / factor);
-    merged.set(target, (merged.get(target) ?? 0) + count);
-  }
-  return merged;
 }
 
 function addGrowth(

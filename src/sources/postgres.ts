@@ -2,6 +2,7 @@ import pg from "pg";
 import { TouchstoneError } from "../errors.ts";
 import { queryForm } from "../model/query.ts";
 import type { Answer } from "../model/samples.ts";
+import { createBucketCollector, type BucketColumns, type BucketRow } from "./bucket-rows.ts";
 import { valueOf } from "./placeholder.ts";
 import type { Persist } from "./retries.ts";
 import { createRowCollector, type RawRow, type RowColumns } from "./rows.ts";
@@ -30,6 +31,8 @@ const AS_TEXT = { getTypeParser: () => (text: string) => text };
 const KNOWN_COLUMNS = ["value", "events", "exposure", "unit", "at", "stratum"];
 /** Of rows with a value only. */
 const VALUE_COLUMNS = ["instrument", "gold", "covariate", "traceUrl"];
+/** Of rows that are buckets, beside `at`, which each of them needs. */
+const BUCKET_COLUMNS = ["le", "bucket", "schema", "count"];
 
 /**
  * A Postgres database that holds scores, sessions or costs.
@@ -136,16 +139,16 @@ async function readRows(
   );
   await client.query({ text: `declare touchstone_rows no scroll cursor for ${text}`, values: [...values] });
 
-  let collector: ReturnType<typeof createRowCollector> | null = null;
+  let collector: ReturnType<typeof createCollector> | null = null;
   let rows = 0;
   let bytes = 0;
   for (;;) {
-    const batch = await client.query<RawRow & { readonly traceurl?: unknown }>({
+    const batch = await client.query<RawRow & BucketRow & { readonly traceurl?: unknown }>({
       text: `fetch forward ${BATCH_ROWS} from touchstone_rows`,
       types: AS_TEXT,
     });
     const names = batch.fields.map((field) => toKnownCase(field.name));
-    collector ??= createRowCollector(columnsOf(names, options.name), request.window);
+    collector ??= createCollector(names, request, options.name);
     rows += batch.rows.length;
     if (rows > options.maxRows)
       throw new TouchstoneError(
@@ -167,13 +170,35 @@ async function readRows(
   return collector.finish([]);
 }
 
+function createCollector(names: readonly string[], { metric, window, stepSeconds }: SourceRequest, source: string) {
+  const buckets = bucketColumnsOf(names, source);
+  if (buckets === null) return createRowCollector(columnsOf(names, source), window);
+  if (window === null)
+    throw new TouchstoneError("invalid_query", `metric ${metric.name} asks ${source} for a histogram without a window`);
+  return createBucketCollector(buckets, window, stepSeconds, source);
+}
+
+/** Null where the rows are no buckets. */
+function bucketColumnsOf(names: readonly string[], source: string): BucketColumns | null {
+  if (!BUCKET_COLUMNS.some((name) => names.includes(name))) return null;
+  const forms = { edges: ["le", "count", "at"], exponents: ["bucket", "schema", "count", "at"] } as const;
+  const form = names.includes("le") ? "edges" : "exponents";
+  const odd = names.find((name) => !forms[form].some((known) => known === name));
+  const missing = forms[form].find((name) => !names.includes(name));
+  if (odd === undefined && missing === undefined) return form;
+  throw new TouchstoneError(
+    "source_refused",
+    `the SQL for ${source} returns ${names.join(", ")}; a histogram has the columns ${forms.edges.join(", ")}, or ${forms.exponents.join(", ")}`,
+  );
+}
+
 /** Postgres folds a name without quotes to lower case. */
 function toKnownCase(name: string): string {
   return name === "traceurl" ? "traceUrl" : name;
 }
 
 function columnsOf(names: readonly string[], source: string): RowColumns {
-  const known = [...KNOWN_COLUMNS, ...VALUE_COLUMNS];
+  const known = [...KNOWN_COLUMNS, ...VALUE_COLUMNS, ...BUCKET_COLUMNS];
   const odd = names.find((name) => !known.includes(name));
   if (odd !== undefined)
     throw new TouchstoneError(

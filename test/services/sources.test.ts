@@ -79,6 +79,85 @@ describe.skipIf(postgresUrl === null)("a Postgres source", () => {
     expect(samples).toMatchObject({ shape: "counts", at: expect.objectContaining({ length: 30 }) });
   });
 
+  const BUCKETED = (columns: string) =>
+    `select ${columns}, count(*) as count, date_bin('1 minute', started_at, :end) as at from agent_sessions where agent_version = :version and started_at >= :start and started_at < :end group by 1, at`;
+  const EXPONENTS = `select bucket, 4 as schema, count(*) as count, at from (
+    select case when cost_usd > 0 then ceil(16 * ln(cost_usd) / ln(2))::int end as bucket, date_bin('1 minute', started_at, :end) as at
+    from agent_sessions where agent_version = :version and started_at >= :start and started_at < :end) s group by bucket, at`;
+  // Costs have five decimals: none lies on an edge, where width_bucket counts to the other side.
+  const EDGES = [0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.5].map((edge) => edge + 1e-6);
+
+  test("buckets that the database counted are those of the rows themselves", async () => {
+    const edges = BUCKETED(
+      `(array[${EDGES.join(", ")}, 'infinity'::float8])[1 + width_bucket(cost_usd, array[${EDGES.join(", ")}]::float8[])] as le`,
+    );
+    const rows = await fetchSql(
+      "select cost_usd as value, started_at as at from agent_sessions where agent_version = :version",
+    );
+    if (rows.samples.shape !== "samples") throw new Error("not samples");
+    const { values, at } = rows.samples;
+    const start = Date.parse(HOUR.window.start) / 1000;
+    for (const sql of [edges, EXPONENTS]) {
+      const { samples, faults } = await fetchSql(sql);
+      expect(faults).toEqual([]);
+      if (samples.shape !== "histogram") throw new Error("not a histogram");
+      const { upperEdges, counts } = samples;
+      const wanted = new Float64Array(counts.length);
+      for (const [row, value] of values.entries()) {
+        const step = samples.at.indexOf(start + 60 * (Math.floor(((at?.[row] ?? 0) - start) / 60) + 1));
+        const bucket = upperEdges.findIndex((edge) => value <= edge * (1 + 1e-12));
+        wanted[step * upperEdges.length + bucket] = (wanted[step * upperEdges.length + bucket] ?? 0) + 1;
+      }
+      expect(samples.at.length).toBe(30);
+      expect(counts).toEqual(wanted);
+    }
+  });
+
+  test("looks at such buckets come to what one look over all of them says", async () => {
+    const metric = `- { name: cost, kind: cost, unit: step, margin: 10%, tailMargin: 50%, source: s, query: { sql: ${JSON.stringify(EXPONENTS)} } }`;
+    const sources = new Map([["s", source()]]);
+    const findingOf = async (plan: string, minutes: readonly number[]) => {
+      const run = {
+        id: "r",
+        analysis: analysisWith(metric, plan),
+        analysisDigest: "",
+        baseline: { label: "v1" },
+        candidate: { label: "v2" },
+        window: HOUR.window,
+        args: {},
+        rollout: null,
+      };
+      let judged: Judged | null = null;
+      for (const minute of minutes) {
+        const now = toInstant(Date.parse(HOUR.window.start) / 1000 + 60 * minute);
+        judged = await look(sources, run, judged?.state ?? null, now, SIGNAL);
+      }
+      return judged?.report.findings[0];
+    };
+    const many = await findingOf(
+      "plan: { mode: scheduled, duration: 30m, every: 5m, step: 60s, settle: 0s, warmup: 0s, minDuration: 30m, followUp: 90s }",
+      [5, 10, 15, 20, 25, 30],
+    );
+    const one = await findingOf("plan: { mode: once }", [30]);
+    expect(many?.arms).toEqual(one?.arms);
+    expect(many?.components.map(({ effect }) => effect.estimate)).toEqual(
+      one?.components.map(({ effect }) => effect.estimate),
+    );
+    expect(many?.warnings).toEqual(one?.warnings);
+  });
+
+  test.each([
+    ["le beside bucket", "select 1 as le, 1 as bucket, 3 as schema, 1 as count, now() as at"],
+    ["no time", "select 1 as le, 1 as count"],
+    ["no schema", "select 1 as bucket, 1 as count, now() as at"],
+    ["a unit", "select 1 as le, 1 as count, now() as at, 'u' as unit"],
+  ])("a histogram with %s is refused with the columns that it has", async (_, sql) => {
+    await expect(fetchSql(sql)).rejects.toMatchObject({
+      code: "source_refused",
+      message: expect.stringMatching(/a histogram has the columns le, count, at, or bucket, schema, count, at/),
+    });
+  });
+
   test("labels and arguments are bound as they are, whatever they hold", async () => {
     const evil = ["'; drop table eval_scores; --", "\\", "$1", ":version", "\u0000".slice(1), "😀", "' or true --"];
     for (const text of evil) {
