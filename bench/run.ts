@@ -31,6 +31,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "how long a worker's main loop makes others wait while a look holds a million samples per arm",
     load: () => import("./event-loop.ts"),
   },
+  scaling: {
+    about: "what a look costs the record, the bell and a worker, by workers and live runs",
+    load: () => import("./scaling.ts"),
+  },
   start: {
     about: "from start to ready, embedded, with an empty folder and with a record",
     load: () => import("./start.ts"),

@@ -4,6 +4,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath, stdout } from "node:process";
 import { freePort } from "../test/services/servers.ts";
+import { medianOf } from "./service/median.ts";
 
 const MAIN = new URL("../dist/main.js", import.meta.url).pathname;
 const STARTS = 5;
@@ -67,9 +68,4 @@ async function start(dataDir: string): Promise<Start> {
     cpuMs: 10 * (Number(ticks[11]) + Number(ticks[12])),
     peakMb: Number(/VmHWM:\s+(\d+)/.exec(status ?? "")?.[1]) / 1024,
   };
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

@@ -1,5 +1,6 @@
 // Bundles the program into dist/: main.js, and look-thread.js for the threads that judge. PGlite stays outside, since it loads files beside itself.
-// Then packs an empty record, which first starts begin from. `node scripts/build.mjs FILE` bundles that one besides, for a bench that starts processes of its own.
+// Then packs an empty record, which first starts begin from. `node scripts/build.mjs FILE` packs nothing and bundles that file too, for a bench that
+// starts processes of its own.
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { build, context } from "esbuild";
@@ -20,8 +21,10 @@ const options = {
 };
 
 const [asked] = process.argv.slice(2);
-if (asked !== undefined && asked !== "--watch") await build({ ...options, entryPoints: [asked], sourcemap: false });
-else if (asked === "--watch") await (await context(options)).watch();
+if (asked !== undefined && asked !== "--watch") {
+  await build(options);
+  await build({ ...options, entryPoints: [asked], sourcemap: false });
+} else if (asked === "--watch") await (await context(options)).watch();
 else {
   await build(options);
   await build({ ...options, entryPoints: ["src/pack-record.ts"], sourcemap: false });

@@ -9,8 +9,6 @@ import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
 
-/** Three claims that ended without a stored look: the run kills its workers. */
-const MAX_CLAIMS = 3;
 
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({
@@ -19,7 +17,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
       `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
        where id = (
          select id from touchstone.runs
-         where status in ('queued', 'running') and ${DUE} and claims < ${MAX_CLAIMS} and v <= ${PAYLOAD_VERSION}
+         where status in ('queued', 'running') and ${DUE} and not suspect and v <= ${PAYLOAD_VERSION}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
        returning ${RUN_COLUMNS}`,
@@ -93,8 +91,9 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
   },
 
   async endCrashLoops() {
-    const condition = `claims >= ${MAX_CLAIMS} and lease_until <= now() and v <= ${PAYLOAD_VERSION}`;
-    const detail = `${MAX_CLAIMS} workers took up the run and none of them stored a look`;
+    // Suspect is what was claimed three times without a stored look: the run kills its workers.
+    const condition = `suspect and lease_until <= now() and v <= ${PAYLOAD_VERSION}`;
+    const detail = "3 workers took up the run and none of them stored a look";
     const ending = { status: "failed", code: "crash_loop", detail, actor: "sweeper" } as const;
     const due = await sql.query<{ id: string }>(
       `select id from touchstone.runs where status in ('queued', 'running') and ${condition}`,

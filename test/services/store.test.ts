@@ -6,6 +6,7 @@ import { createSqlStore } from "../../src/store/sql-store.ts";
 import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
 import { startFaultProxy } from "../campaign/fault-proxy.ts";
+import { explaining } from "../../bench/scaling/explaining.ts";
 import { createDatabase } from "./database.ts";
 import { startPostgres } from "./servers.ts";
 
@@ -36,6 +37,32 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
     await checkSchema(b);
     await Promise.all([a.close(), b.close()]);
     await other.drop();
+  });
+
+  test("what every sweep asks reads few rows, however many runs are live", async () => {
+    const other = await createDatabase(serverUrl ?? "");
+    const sql = createPostgresSql({ connectionString: other.url, poolSize: 3, onError: ignore });
+    onTestFinished(async () => {
+      await sql.close();
+      await other.drop();
+    });
+    await migrate(sql);
+    await other.query(
+      `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, status, due_at)
+       select 'run_' || i, 'default', repeat(md5(i::text), 20), '', 'a', 'v1', 'v2', 'running', now() + (i - 100) * interval '1 second' from generate_series(1, 5000) i`,
+    );
+    await other.query("vacuum analyze");
+    const nodes: string[] = [];
+    const store = createSqlStore(explaining(sql, (plan) => nodes.push(...plan.nodes)));
+    await store.claimRun("w", 6);
+    await store.claimRun("w", 6, "run_7");
+    await store.endCrashLoops();
+    await store.dueSchedules(20);
+    await store.claimDeliveries(40, 1, []);
+    await store.countWaiting(50_000);
+    expect(nodes).toContain("runs_suspect 0");
+    for (const node of nodes.filter((node) => /^(?:WHOLE TABLE )?runs/.test(node)))
+      expect(node).toMatch(/^runs_(?:due|pkey|suspect) \d{1,3}$/);
   });
 
   test("while one process deletes old runs another does not", async () => {

@@ -41,3 +41,30 @@ test("what waits is measured again and again, and what does not answer keeps its
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(asked).toBe(stopped);
 });
+
+test("a count that takes long is asked for more rarely, so that many processes together do not keep the record busy", async () => {
+  const telemetry = createTelemetry();
+  const asked: number[] = [];
+  const backlog = measureBacklog(
+    {
+      store: {
+        backlog: async () => {
+          asked.push(performance.now());
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          return { live: 100_000, due: 0, oldestSeconds: 0 };
+        },
+      },
+      doorbell: {
+        health: () => ({ ok: true, detail: "" }),
+        backlog: () => Promise.resolve({ depth: 0, oldestSeconds: 0 }),
+      },
+      telemetry,
+      log: createLogger("silent"),
+    },
+    1,
+  );
+  onTestFinished(() => backlog.stop());
+  await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(3);
+  // Fifty times as long as it took, which timers may cut by a millisecond.
+  for (const n of [1, 2]) expect((asked[n] ?? 0) - (asked[n - 1] ?? 0)).toBeGreaterThan(450);
+});
