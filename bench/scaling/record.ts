@@ -49,7 +49,7 @@ async function fillWithLiveRuns(stack: Stack, live: number): Promise<void> {
   await Promise.all([worker.stop(), api.stop()]);
   await database.query(
     `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, status, due_at, epoch, looks, state, summary, report, created_at)
-     select 'run_' || md5(i::text), project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, 'running', now() + (i % 60000) * interval '1 millisecond', 1, 1, state, summary, report, created_at
+     select 'run_' || md5(i::text), project, replace(snapshot, id, 'run_' || md5(i::text)), request_digest, analysis_name, baseline_label, candidate_label, 'running', now() + (i % 60000) * interval '1 millisecond', 1, 1, state, summary, report, created_at
      from touchstone.runs, generate_series(1, $2::int) i where id = $1`,
     [id, live],
   );

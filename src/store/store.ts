@@ -251,7 +251,7 @@ export interface DeletedRuns {
 }
 
 export interface RecordSize {
-  /** Reports, states and evidence as they are stored: what retention can free. */
+  /** Reports, states and evidence as they are stored: what retention can free. Estimated from a part of the rows where there are very many. */
   readonly contentBytes: number;
   /** Tables and indexes with their free space, which does not shrink but is used again. */
   readonly diskBytes: number;
