@@ -17,6 +17,8 @@ const LOOKING = {
   minDuration: "10m",
 };
 const IDLE_MS = 10_000;
+const POSTED_RUNS = 100;
+const POST_MS = 50;
 const LOOKING_RUNS = 20;
 const LOOKING_MS = 40_000;
 
@@ -49,6 +51,18 @@ export async function measureRate(stack: Stack, runs: number): Promise<void> {
       await pause(IDLE_MS);
       const rest = difference(await readCounters(stack, workers), idle);
       stdout.write(`  idle, a second of each of two workers: ${toText(perOne(rest, (2 * rest.wallMs) / 1000))}\n`);
+      for (const metrics of [1, 10]) {
+        const start = await readCounters(stack, workers);
+        for (let n = 0; n < POSTED_RUNS; n += 1) {
+          await post(api.url, requestOf(ONCE, metrics));
+          await pause(POST_MS);
+        }
+        await until("the posted runs", async () => (await live()) === 0, 600);
+        const posted = difference(await readCounters(stack, workers), start);
+        stdout.write(
+          `  a run of ${metrics} metrics that is posted, rung for and judged, ${(1000 / (posted.wallMs / POSTED_RUNS)).toFixed(0)} a second, with its share of what idle workers cost: ${toText(perOne(posted, POSTED_RUNS))}\n`,
+        );
+      }
       for (let n = 0; n < LOOKING_RUNS; n += 1) await post(api.url, requestOf(LOOKING));
       const looks = () => count("touchstone.looks where decision = 'continue'");
       await pause(5_000);

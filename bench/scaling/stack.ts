@@ -71,8 +71,8 @@ export async function startStack(): Promise<Stack> {
   };
 }
 
-/** An analysis of one metric by its own name, inline. */
-export function requestOf(plan: object): object {
+/** A run of so many metrics by an analysis inline. */
+export function requestOf(plan: object, metrics = 1): object {
   return {
     analysis: {
       apiVersion: "touchstone/v1",
@@ -80,15 +80,13 @@ export function requestOf(plan: object): object {
       metadata: { name: "load" },
       spec: {
         plan,
-        metrics: [
-          {
-            name: "latency",
-            kind: "latency",
-            unit: "step",
-            source: "load",
-            query: { series: 'latency{version="{{ version }}"}' },
-          },
-        ],
+        metrics: Array.from({ length: metrics }, (_, n) => ({
+          name: `latency${n}`,
+          kind: "latency",
+          unit: "step",
+          source: "load",
+          query: { series: `latency${n}{version="{{ version }}"}` },
+        })),
       },
     },
     baseline: { label: "v1" },
