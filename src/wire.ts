@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 import { createApp, createWorkerApp } from "./api/app.ts";
 import { createBacklog } from "./api/backlog.ts";
 import { PROJECT } from "./api/list.ts";
+import { createJudgeThreads, type JudgeMetricSets } from "./api/judge-threads.ts";
 import { createRunWatcher } from "./api/run-watcher.ts";
 import type { Config } from "./config.ts";
 import { checkRedis, createBullmqDoorbell } from "./doorbell/bullmq.ts";
@@ -52,6 +54,7 @@ export interface WireOverrides {
   readonly sources?: Sources;
   readonly targets?: Targets;
   readonly runLook?: RunLook;
+  readonly judgeMetricSets?: JudgeMetricSets;
   readonly log?: Logger;
   readonly keeping?: Pick<KeeperOptions, "firstMs" | "everyMs">;
 }
@@ -67,6 +70,8 @@ export interface Touchstone {
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
+/** Kayenta waits 90 s for a remote judge. */
+const JUDGE_THREADS = { size: Math.min(4, availableParallelism()), mostWaiting: 16, timeoutMs: 80_000 };
 const LEASE_SECONDS = 6;
 const SWEEP_MS = 1_000;
 const BACKLOG_MS = 5_000;
@@ -211,6 +216,8 @@ async function start(
   }
 
   const watcher = createRunWatcher(store, log);
+  const judging = createJudgeThreads(() => new Thread(new URL("./judge-thread.js", import.meta.url)), JUDGE_THREADS);
+  ends.push(() => judging.close());
   const app = createApp({
     store,
     doorbell,
@@ -222,6 +229,7 @@ async function start(
     tracing,
     log,
     openapi,
+    judgeMetricSets: overrides.judgeMetricSets ?? judging.judge,
     token,
     newId,
     newRequestId,

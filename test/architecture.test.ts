@@ -51,7 +51,7 @@ const FLOORS: readonly Floor[] = [
     floors: ["stats", "model", "errors"],
     packages: ["simple-statistics", "node:crypto"],
   },
-  { name: "kayenta", holds: inFolder("kayenta"), floors: ["judge", "stats", "model"], packages: [] },
+  { name: "kayenta", holds: inFolder("kayenta"), floors: ["judge", "stats", "model", "errors"], packages: [] },
   { name: "report", holds: inFolder("report"), floors: ["judge", "stats", "model"], packages: ["node:crypto"] },
   {
     name: "log",
@@ -113,7 +113,15 @@ const FLOORS: readonly Floor[] = [
   },
   {
     name: "root",
-    holds: isOneOf("wire-sources.ts", "wire-targets.ts", "wire.ts", "main.ts", "look-thread.ts", "pack-record.ts"),
+    holds: isOneOf(
+      "wire-sources.ts",
+      "wire-targets.ts",
+      "wire.ts",
+      "main.ts",
+      "look-thread.ts",
+      "judge-thread.ts",
+      "pack-record.ts",
+    ),
     floors: [
       "errors",
       "model",

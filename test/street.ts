@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { answerJudgeRequest } from "../src/api/answer-judge-request.ts";
 import { readConfig } from "../src/config.ts";
 import { createLogger } from "../src/log.ts";
 import { wireSources } from "../src/wire-sources.ts";
@@ -47,6 +48,7 @@ export async function startStreet(
   const touchstone = await startTouchstone(config, "all", {
     sources: wired,
     log,
+    judgeMetricSets: (body) => Promise.resolve(answerJudgeRequest(body)),
     runLook: (run, previous, now, signal, observer) =>
       observedLook(wired, run, previous, now, signal, config.evidenceLimitBytes, observer),
   });

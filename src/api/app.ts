@@ -11,6 +11,8 @@ import { authenticate, takeTokenFromPath } from "./authenticate.ts";
 import { readBytes, readSmallBytes } from "./body.ts";
 import { createFlaggerRoutes } from "./flagger.ts";
 import { createHealthRoutes } from "./health.ts";
+import { createJudgeRoute } from "./judge.ts";
+import type { JudgeMetricSets } from "./judge-threads.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createPrometheusRoutes } from "./prometheus-query.ts";
 import { createRunPage } from "./run-page.ts";
@@ -25,6 +27,7 @@ export interface AppDependencies extends RunRoutesDependencies {
   readonly token: string | null;
   /** The contract as it is served. */
   readonly openapi: string;
+  readonly judgeMetricSets: JudgeMetricSets;
   readonly isStopping: () => boolean;
   readonly newRequestId: () => string;
 }
@@ -39,6 +42,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(createHealthRoutes({ store, doorbell, isStopping }));
   app.use(authenticate(token));
   app.use(["/v1/argo", "/v1/flagger", "/flagger"], readSmallBytes);
+  app.use(createJudgeRoute(dependencies.judgeMetricSets));
   app.use(readBytes);
   app.use("/v1", createRunRoutes(dependencies));
   app.use("/v1", createAnalysisRoutes({ store, sources }));

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
 import { ArgoVerdict, ArgoVerdictRequest } from "../model/argo.ts";
+import { CanaryJudgeRequest, CanaryJudgeResult } from "../model/canary.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { FlaggerHook } from "../model/flagger.ts";
@@ -19,6 +20,8 @@ import {
 import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
 import { AuditPage } from "./audit.ts";
+import { KayentaErrorView } from "./kayenta-problem.ts";
+import { kayentaPaths } from "./openapi-kayenta.ts";
 import { AuditQuery, PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
 
 /** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
@@ -39,6 +42,7 @@ export function toOpenApi(): string {
       { name: "schedules" },
       { name: "audit" },
       { name: "controllers" },
+      { name: "kayenta" },
       { name: "service" },
     ],
     paths: {
@@ -169,6 +173,7 @@ export function toOpenApi(): string {
           },
         ),
       },
+      ...kayentaPaths(),
       "/v1/targets": {
         get: operation("listTargets", "service", "List the notification targets that a run may name in notify.", {
           responses: { "200": list("All targets.", "TargetView") },
@@ -505,7 +510,15 @@ function queryParameters(schema: z.ZodObject): object[] {
 
 /** Requests as callers may write them, answers as they will read them. */
 function componentSchemas(): Record<string, object> {
-  const requests = { StartRunRequest, OverrideRequest, AnalysisDocument, Schedule, ArgoVerdictRequest, FlaggerHook };
+  const requests = {
+    StartRunRequest,
+    OverrideRequest,
+    AnalysisDocument,
+    Schedule,
+    ArgoVerdictRequest,
+    FlaggerHook,
+    CanaryJudgeRequest,
+  };
   const answers = {
     Run: RunView,
     RunListItem,
@@ -523,6 +536,8 @@ function componentSchemas(): Record<string, object> {
     ScheduleListItem,
     ScheduleSlot,
     ArgoVerdict,
+    CanaryJudgeResult,
+    KayentaErrorView,
   };
   const schemas: Record<string, object> = {};
   for (const [io, group] of [

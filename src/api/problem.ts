@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from "exp
 import { ERRORS, isTouchstoneError, TouchstoneError, type ErrorCode, type Issue } from "../errors.ts";
 
 /** Seconds after which a caller may try again, where trying again can help. */
-const RETRY_AFTER_SECONDS = 2;
+export const RETRY_AFTER_SECONDS = 2;
 
 /** Answers with `application/problem+json` (RFC 9457). */
 export function sendProblem(response: Response, code: ErrorCode, detail: string, issues: readonly Issue[] = []): void {
@@ -51,12 +51,8 @@ export function onlyMethods(...methods: string[]): RequestHandler {
   };
 }
 
-/** Of the body reader that threw it, in bytes. */
-function limitOf(error: Error): number {
-  return "limit" in error && typeof error.limit === "number" ? error.limit : Number.NaN;
-}
-
-function toTouchstoneError(error: unknown): TouchstoneError | null {
+/** The error of the table that this is or stands for; null for a bug. */
+export function toTouchstoneError(error: unknown): TouchstoneError | null {
   if (isTouchstoneError(error)) return error;
   if (!(error instanceof Error) || !("type" in error)) {
     // Express refuses a path such as /v1/runs/%zz with a URIError.
@@ -67,7 +63,7 @@ function toTouchstoneError(error: unknown): TouchstoneError | null {
   // What the body reader of Express throws.
   switch (error.type) {
     case "entity.too.large":
-      return new TouchstoneError("body_too_large", `the body has more than ${limitOf(error) / 1024} kB`);
+      return new TouchstoneError("body_too_large", `the body has more than ${limitOf(error)}`);
     case "encoding.unsupported":
       return new TouchstoneError(
         "unsupported_media_type",
@@ -82,6 +78,12 @@ function toTouchstoneError(error: unknown): TouchstoneError | null {
         ? new TouchstoneError("malformed_body", "the body cannot be read")
         : null;
   }
+}
+
+/** As the reader of the body says it. */
+function limitOf(error: Error): string {
+  const bytes = "limit" in error && typeof error.limit === "number" ? error.limit : 0;
+  return bytes < 1024 * 1024 ? `${bytes / 1024} kB` : `${bytes / 1024 / 1024} MB`;
 }
 
 function pathOf(request: Request): string {

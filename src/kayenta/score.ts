@@ -52,19 +52,20 @@ export function scoreMetrics(
   };
 }
 
-function labelOf(score: number, { pass, marginal }: KayentaThresholds): ScoreLabel {
+/** Of a score: the thresholds themselves belong to the better side. */
+export function labelOf(score: number, { pass, marginal }: KayentaThresholds): ScoreLabel {
   if (score >= pass) return "Pass";
   return score >= marginal ? "Marginal" : "Fail";
 }
 
-interface Group {
+export interface Group {
   readonly name: string;
   readonly score: number;
   readonly hasNoData: boolean;
 }
 
 /** The share of passes among the metrics that could be judged, or must have data and had none. */
-function scoreGroups(metrics: readonly ScoredMetric[]): Group[] {
+export function scoreGroups(metrics: readonly Pick<ScoredMetric, "classification" | "groups">[]): Group[] {
   const labels = new Map<string, MetricLabel[]>();
   for (const { groups, classification } of metrics) {
     for (const group of groups) labels.set(group, [...(labels.get(group) ?? []), classification]);

@@ -9,7 +9,6 @@ import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
 
-
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({
   async claimRun(worker, leaseSeconds, id) {

@@ -1,0 +1,157 @@
+import { z } from "zod";
+
+/**
+ * Kayenta's documents, in Kayenta's words: its *control* is our baseline, its *experiment* our candidate.
+ *
+ * Unknown keys stay, since its clients and its providers write keys of their own; null is the same as absent (`withoutNulls`).
+ */
+
+const EffectSize = z.looseObject({
+  measure: z.string().optional(),
+  allowedIncrease: z.number().optional(),
+  allowedDecrease: z.number().optional(),
+  criticalIncrease: z.number().optional(),
+  criticalDecrease: z.number().optional(),
+});
+
+/** `metrics[].analysisConfigurations.canary`. Words that Kayenta does not know mean its default, as there. */
+export const CanaryAnalysisConfiguration = z.looseObject({
+  direction: z.string().optional(),
+  nanStrategy: z.string().optional(),
+  critical: z.boolean().optional(),
+  mustHaveData: z.boolean().optional(),
+  muted: z.boolean().optional(),
+  outliers: z.looseObject({ strategy: z.string().optional(), outlierFactor: z.number().optional() }).optional(),
+  effectSize: EffectSize.optional(),
+});
+export type CanaryAnalysisConfiguration = z.infer<typeof CanaryAnalysisConfiguration>;
+
+export const CanaryMetric = z.looseObject({
+  name: z.string().min(1),
+  scopeName: z.string().optional(),
+  groups: z.array(z.string()).optional(),
+  query: z
+    .looseObject({
+      type: z.string().optional(),
+      metricName: z.string().optional(),
+      resourceType: z.string().optional(),
+      labelBindings: z.array(z.string()).optional(),
+      groupByFields: z.array(z.string()).optional(),
+      customInlineTemplate: z.string().optional(),
+      customFilterTemplate: z.string().optional(),
+      customFilter: z.string().optional(),
+    })
+    .optional(),
+  analysisConfigurations: z.looseObject({ canary: CanaryAnalysisConfiguration.optional() }).optional(),
+});
+export type CanaryMetric = z.infer<typeof CanaryMetric>;
+
+export const CanaryConfig = z
+  .looseObject({
+    id: z.string().optional(),
+    name: z.string().optional(),
+    description: z.string().optional(),
+    configVersion: z.string().optional(),
+    applications: z.array(z.string()).optional(),
+    judge: z.looseObject({ name: z.string().optional() }).optional(),
+    metrics: z.array(CanaryMetric).optional(),
+    templates: z.record(z.string(), z.string()).optional(),
+    classifier: z.looseObject({ groupWeights: z.record(z.string(), z.number()).optional() }).optional(),
+    createdTimestamp: z.int().optional(),
+    updatedTimestamp: z.int().optional(),
+    createdTimestampIso: z.string().optional(),
+    updatedTimestampIso: z.string().optional(),
+  })
+  .describe("A canary config of Kayenta's.")
+  .meta({ id: "CanaryConfig" });
+export type CanaryConfig = z.infer<typeof CanaryConfig>;
+
+export const CanaryThresholds = z.looseObject({ pass: z.number(), marginal: z.number() });
+export type CanaryThresholds = z.infer<typeof CanaryThresholds>;
+
+/** What is in it is looked at by a loop, not by zod: there may be millions of points. */
+const Points = z.array(z.unknown()).describe('Numbers, "NaN", "Infinity" or "-Infinity".');
+
+const MetricSetScope = z.looseObject({
+  startTimeMillis: z.number().optional(),
+  stepMillis: z.number().positive().optional(),
+});
+
+/** The points of one metric on both sides, one per step. */
+export const MetricSetPair = z.looseObject({
+  name: z.string(),
+  id: z.string().optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+  values: z.looseObject({ control: Points, experiment: Points }),
+  scopes: z.looseObject({ control: MetricSetScope.optional(), experiment: MetricSetScope.optional() }).optional(),
+});
+export type MetricSetPair = z.infer<typeof MetricSetPair>;
+
+/** Body of `POST /judge`, as Kayenta's `RemoteJudge-v1.0` sends it. */
+export const CanaryJudgeRequest = z
+  .looseObject({
+    canaryConfig: CanaryConfig,
+    scoreThresholds: CanaryThresholds,
+    metricSetPairList: z.array(MetricSetPair),
+  })
+  .meta({ id: "CanaryJudgeRequest" });
+export type CanaryJudgeRequest = z.infer<typeof CanaryJudgeRequest>;
+
+/** A number, or what JSON has no number for, as Kayenta writes it. */
+export const WireNumber = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
+export type WireNumber = z.infer<typeof WireNumber>;
+
+const SideMetadata = z.object({
+  stats: z.object({
+    min: WireNumber.optional(),
+    max: WireNumber.optional(),
+    mean: WireNumber.optional(),
+    std: WireNumber.optional(),
+    count: z.int(),
+  }),
+});
+
+/** What Kayenta's judges answer, as it goes over the wire. */
+export const CanaryJudgeResult = z
+  .object({
+    judgeName: z.string(),
+    results: z.array(
+      z.object({
+        name: z.string(),
+        id: z.string(),
+        tags: z.record(z.string(), z.string()),
+        classification: z.enum(["Pass", "High", "Low", "Nodata", "NodataFailMetric", "Error"]),
+        classificationReason: z.string().optional(),
+        groups: z.array(z.string()),
+        experimentMetadata: SideMetadata,
+        controlMetadata: SideMetadata,
+        resultMetadata: z.object({ ratio: WireNumber }).optional(),
+        critical: z.boolean(),
+        muted: z.boolean(),
+      }),
+    ),
+    groupScores: z.array(
+      z.object({
+        name: z.string(),
+        score: WireNumber,
+        classification: z.string(),
+        classificationReason: z.string(),
+      }),
+    ),
+    score: z.object({
+      score: WireNumber,
+      classification: z.enum(["Pass", "Marginal", "Fail"]),
+      classificationReason: z.string(),
+    }),
+  })
+  .meta({ id: "CanaryJudgeResult" });
+export type CanaryJudgeResult = z.infer<typeof CanaryJudgeResult>;
+
+/** The same value without keys that are null, at any depth of objects and arrays. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)]])),
+  );
+}
