@@ -47,13 +47,19 @@ export async function startRun(
   request: StartRunRequest,
   caller: Caller,
 ): Promise<StartedRun> {
+  return startPrepared(dependencies, caller, () => prepareRun(dependencies, project, request, caller));
+}
+
+/** The same of a run that `prepare` gives. */
+export async function startPrepared(
+  dependencies: StartRunDependencies,
+  caller: Caller,
+  prepare: () => Promise<NewRun>,
+): Promise<StartedRun> {
   const started = await startInSpan(
     dependencies.tracing,
     caller.traceParent ?? null,
-    async (traceParent) => {
-      const run = await prepareRun(dependencies, project, request, caller);
-      return dependencies.store.startRun({ ...run, traceParent });
-    },
+    async (traceParent) => dependencies.store.startRun({ ...(await prepare()), traceParent }),
     ({ run: { run }, outcome }) => ({
       "touchstone.run": run.id,
       "touchstone.analysis": run.analysis.name,
@@ -203,7 +209,12 @@ export function targetsOf({ notify = [] }: Pick<StartRunRequest, "notify">, targ
   return [...new Set([...notify, ...always])].sort();
 }
 
-async function findAnalysis(store: Store, project: string, wanted: StartRunRequest["analysis"]): Promise<Analysis> {
+/** @throws TouchstoneError `not_found`, `invalid_analysis`. */
+export async function findAnalysis(
+  store: Store,
+  project: string,
+  wanted: StartRunRequest["analysis"],
+): Promise<Analysis> {
   const document = typeof wanted === "string" ? (await store.readAnalysis(project, wanted))?.document : wanted;
   if (typeof wanted === "string" && document === undefined) {
     throw new TouchstoneError("not_found", `there is no analysis named ${wanted}`, {
@@ -300,7 +311,8 @@ function windowFrom({ plan }: Analysis, now: Instant): Window {
   return { start: toInstant(end - plan.durationSeconds), end: toInstant(end) };
 }
 
-function refuseShortWindow({ plan }: Analysis, { start, end }: Window): void {
+/** @throws TouchstoneError `invalid_request` when the warm-up leaves nothing of the window. */
+export function refuseShortWindow({ plan }: Analysis, { start, end }: Window): void {
   const seconds = epochSeconds(end) - epochSeconds(start);
   if (seconds > plan.warmupSeconds) return;
   const detail = `is ${seconds} s long, of which the warm-up of ${plan.warmupSeconds} s leaves nothing`;

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -233,6 +233,7 @@ async function start(
     token,
     newId,
     newRequestId,
+    newConfigId: randomUUID,
     isStopping,
   });
   const server = createServer(SERVER_LIMITS, app);

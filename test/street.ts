@@ -5,7 +5,7 @@ import { answerJudgeRequest } from "../src/api/answer-judge-request.ts";
 import { readConfig } from "../src/config.ts";
 import { createLogger } from "../src/log.ts";
 import { wireSources } from "../src/wire-sources.ts";
-import { startTouchstone } from "../src/wire.ts";
+import { startTouchstone, type WireOverrides } from "../src/wire.ts";
 import { observedLook } from "../src/worker/observed-look.ts";
 
 /** What came back: JSON is parsed, everything else stays text. */
@@ -33,6 +33,7 @@ export async function startStreet(
   sources: string,
   env: Readonly<Record<string, string>> = {},
   log = createLogger("silent"),
+  overrides: WireOverrides = {},
 ): Promise<Street> {
   const folder = await mkdtemp(join(tmpdir(), "touchstone-street-"));
   const path = join(folder, "sources.yaml");
@@ -51,6 +52,7 @@ export async function startStreet(
     judgeMetricSets: (body) => Promise.resolve(answerJudgeRequest(body)),
     runLook: (run, previous, now, signal, observer) =>
       observedLook(wired, run, previous, now, signal, config.evidenceLimitBytes, observer),
+    ...overrides,
   });
   const url = touchstone.url ?? "";
   return {

@@ -13,6 +13,8 @@ import { createFlaggerRoutes } from "./flagger.ts";
 import { createHealthRoutes } from "./health.ts";
 import { createJudgeRoute } from "./judge.ts";
 import type { JudgeMetricSets } from "./judge-threads.ts";
+import { handleKayentaError } from "./kayenta/problem.ts";
+import { createKayentaRoutes } from "./kayenta/routes.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createPrometheusRoutes } from "./prometheus-query.ts";
 import { createRunPage } from "./run-page.ts";
@@ -30,6 +32,7 @@ export interface AppDependencies extends RunRoutesDependencies {
   readonly judgeMetricSets: JudgeMetricSets;
   readonly isStopping: () => boolean;
   readonly newRequestId: () => string;
+  readonly newConfigId: () => string;
 }
 
 /** Of what a caller asked for; servers take URLs of many kilobytes. */
@@ -52,11 +55,13 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use("/v1/argo", createArgoRoutes(dependencies));
   app.use("/v1/flagger", createFlaggerRoutes(dependencies));
   app.use("/flagger", createPrometheusRoutes({ store }));
+  app.use("/kayenta", createKayentaRoutes(dependencies));
   app.get("/metrics", sendMetrics(dependencies));
   app.get("/openapi.yaml", (_request, response) => {
     response.type("application/yaml").send(openapi);
   });
   app.use(createRunPage(store));
+  app.use("/kayenta", handleKayentaError);
   app.use(handleUnknownRoute);
   app.use(handleError);
   return app;

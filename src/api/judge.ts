@@ -1,7 +1,7 @@
 import express, { Router, type RequestHandler } from "express";
 import { TouchstoneError } from "../errors.ts";
 import type { JudgeMetricSets } from "./judge-threads.ts";
-import { handleKayentaError } from "./kayenta-problem.ts";
+import { handleKayentaError } from "./kayenta/problem.ts";
 import { onlyMethods } from "./problem.ts";
 
 /** Some two million points. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
 import { ArgoVerdict, ArgoVerdictRequest } from "../model/argo.ts";
-import { CanaryJudgeRequest, CanaryJudgeResult } from "../model/canary.ts";
+import { CanaryConfig, CanaryExecutionRequest, CanaryJudgeRequest, CanaryJudgeResult } from "../model/canary.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { FlaggerHook } from "../model/flagger.ts";
@@ -20,8 +20,8 @@ import {
 import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
 import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
 import { AuditPage } from "./audit.ts";
-import { KayentaErrorView } from "./kayenta-problem.ts";
-import { kayentaPaths } from "./openapi-kayenta.ts";
+import { KayentaErrorView } from "./kayenta/problem.ts";
+import { kayentaPaths } from "./kayenta/openapi.ts";
 import { AuditQuery, PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
 
 /** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
@@ -518,6 +518,8 @@ function componentSchemas(): Record<string, object> {
     ArgoVerdictRequest,
     FlaggerHook,
     CanaryJudgeRequest,
+    CanaryExecutionRequest,
+    CanaryConfig,
   };
   const answers = {
     Run: RunView,

@@ -8,9 +8,10 @@ import type { Finding, Reason } from "../model/finding.ts";
 import type { LookState } from "../model/look-state.ts";
 import type { Report, Run } from "../model/run.ts";
 import type { Samples } from "../model/samples.ts";
-import type { Instant } from "../model/time.ts";
+import { epochSeconds, type Instant } from "../model/time.ts";
 import { judgeByKayenta, type CanaryAnalysisResult, type KayentaResult } from "./judge.ts";
-import { kayentaMetricOf, kayentaWeightsOf } from "./metric-of.ts";
+import { kayentaGroupWeightsOf, kayentaMetricOf } from "./metric-of.ts";
+import { toWireResult } from "./wire.ts";
 
 /**
  * A run whose analysis says `judge: kayenta`: the same gathering and the same report, judged by Kayenta's rules. One promise of ours holds all the same: missing
@@ -27,11 +28,11 @@ export function judgeRunByKayenta(
     kayentaMetricOf(
       metric,
       { baseline: samplesOf(baseline), candidate: samplesOf(candidate) },
-      { stepSeconds: analysis.plan.stepSeconds },
+      { stepSeconds: analysis.plan.stepSeconds, expectedSteps: stepsOfWindow(run) },
     ),
   );
   const result = judgeByKayenta(metrics, {
-    groupWeights: kayentaWeightsOf(analysis.metrics),
+    groupWeights: kayentaGroupWeightsOf(analysis),
     thresholds: analysis.kayenta,
   });
   const verdict = result.missing.length > 0 ? "pause" : result.verdict;
@@ -48,8 +49,14 @@ export function judgeRunByKayenta(
     score,
     worstMetric: null,
     budgets: analysis.budgets,
+    kayenta: toWireResult(result.judgeResult),
   };
   return { report, state: { v: 2, looks: n, metrics: {}, digest, sampleRatio: null }, nextAt: null };
+}
+
+function stepsOfWindow({ window, analysis: { plan } }: Run): number {
+  if (window === null) return 0;
+  return Math.floor((epochSeconds(window.end) - epochSeconds(window.start)) / plan.stepSeconds);
 }
 
 function samplesOf(arm: ArmAnswer): Samples | null {
@@ -59,11 +66,15 @@ function samplesOf(arm: ArmAnswer): Samples | null {
 function reasonsOf(result: KayentaResult, score: number | null, gathered: readonly Gathered[]): Reason[] {
   const { classification, classificationReason } = result.judgeResult.score;
   const missing = result.missing.map((name): Reason => {
-    const one = gathered.find(({ metric }) => metric.name === name);
+    const one = gathered[result.judgeResult.results.findIndex((metric) => metric.name === name)];
     const failed = [one?.candidate, one?.baseline].find((arm) => arm?.kind === "error");
     return failed?.kind === "error"
-      ? { code: "source_error", metric: name, text: `${name}: ${failed.detail} (${failed.code})` }
-      : { code: "no_data", metric: name, text: `${name}: an arm has no data, or Kayenta's test failed` };
+      ? { code: "source_error", metric: one?.metric.name ?? name, text: `${name}: ${failed.detail} (${failed.code})` }
+      : {
+          code: "no_data",
+          metric: one?.metric.name ?? name,
+          text: `${name}: an arm has no data, or Kayenta's test failed`,
+        };
   });
   const why = classificationReason === "" ? "" : `; ${classificationReason}`;
   return [
@@ -73,9 +84,11 @@ function reasonsOf(result: KayentaResult, score: number | null, gathered: readon
       metric: null,
       text: `Kayenta's score is ${score === null ? "not a number" : formatNumber(score)} (${classification})${why}`,
     },
-    ...result.judgeResult.results
-      .filter((one) => one.classification !== "Pass")
-      .map((one): Reason => ({ code: "kayenta_metric", metric: one.name, text: textOf(one) })),
+    ...result.judgeResult.results.flatMap((one, index): Reason[] =>
+      one.classification === "Pass"
+        ? []
+        : [{ code: "kayenta_metric", metric: gathered[index]?.metric.name ?? one.name, text: textOf(one) }],
+    ),
   ];
 }
 
@@ -86,7 +99,7 @@ function textOf({ name, classification, classificationReason }: CanaryAnalysisRe
 function toFinding(metric: Metric, { judgeResult, missing }: KayentaResult, index: number): Finding {
   const result = judgeResult.results[index];
   const label = result?.classification ?? "Nodata";
-  const finding = missing.includes(metric.name)
+  const finding = missing.includes(result?.name ?? metric.name)
     ? "no_data"
     : label === "Pass"
       ? "safe"

@@ -1,6 +1,6 @@
 import { edgesOf, stepsOf } from "../judge/histogram-evidence.ts";
 import { enteringUnits } from "../judge/units.ts";
-import type { Metric } from "../model/analysis.ts";
+import type { Analysis, Metric } from "../model/analysis.ts";
 import type { Samples } from "../model/samples.ts";
 import { histogramMean } from "../stats/histogram-values.ts";
 import type { KayentaConfiguration, KayentaConfigurationInput, KayentaMetric } from "./metric.ts";
@@ -14,6 +14,8 @@ export interface KayentaArms {
 export interface KayentaMetricOptions {
   /** Length of the steps of which each becomes one point. Default 60 s, as Kayenta's users have it. */
   readonly stepSeconds?: number;
+  /** Steps of the window: sides with fewer points have NaN for the rest, as Kayenta's mixer pads them. Default: as many as there are. */
+  readonly expectedSteps?: number;
   /** What an analysis has no word for, or should be otherwise here. */
   readonly configuration?: KayentaConfigurationInput;
 }
@@ -37,24 +39,36 @@ const DIRECTIONS: Readonly<Record<Metric["worse"], KayentaConfiguration["directi
 export function kayentaMetricOf(
   metric: Metric,
   { baseline, candidate }: KayentaArms,
-  { stepSeconds = 60, configuration = {} }: KayentaMetricOptions = {},
+  { stepSeconds = 60, expectedSteps = 0, configuration = {} }: KayentaMetricOptions = {},
 ): KayentaMetric {
   if (!(stepSeconds > 0)) throw new RangeError(`stepSeconds is ${stepSeconds}, not a positive number`);
   const control = toPoints(baseline, metric, stepSeconds);
   const experiment = toPoints(candidate, metric, stepSeconds);
   const steps = stepsOfBoth(control, experiment);
+  const { name = metric.name, groups, ...settings } = metric.kayenta ?? {};
   return {
-    name: metric.name,
-    experiment: align(experiment, steps),
-    control: align(control, steps),
-    groups: [metric.name],
+    name,
+    experiment: align(experiment, steps, expectedSteps),
+    control: align(control, steps, expectedSteps),
+    groups: groups ?? [metric.name],
     analysisConfiguration: {
       direction: DIRECTIONS[metric.worse],
       critical: metric.tier === "critical",
       muted: metric.tier === "advisory",
+      ...settings,
       ...configuration,
     },
   };
+}
+
+/** The weights that the analysis gives to its groups; where it names neither groups nor weights, those of its metrics. */
+export function kayentaGroupWeightsOf({
+  metrics,
+  kayenta,
+}: Pick<Analysis, "metrics" | "kayenta">): Record<string, number> {
+  const isGrouped =
+    kayenta.groupWeights !== undefined || metrics.some((metric) => metric.kayenta?.groups !== undefined);
+  return isGrouped ? { ...kayenta.groupWeights } : kayentaWeightsOf(metrics);
 }
 
 /** Percent per group, each metric being a group of its own: its weight among those that are not advisory. */
@@ -139,7 +153,9 @@ function stepsOfBoth(...sides: readonly Points[]): number[] {
   return [...steps].sort((a, b) => a - b);
 }
 
-function align(points: Points, steps: readonly number[]): Float64Array {
+function align(points: Points, steps: readonly number[], expectedSteps: number): Float64Array {
   if (points.kind === "rows") return points.values;
-  return Float64Array.from(steps, (step) => points.values.get(step) ?? NaN);
+  const aligned = new Float64Array(Math.max(steps.length, expectedSteps)).fill(NaN);
+  for (const [index, step] of steps.entries()) aligned[index] = points.values.get(step) ?? NaN;
+  return aligned;
 }

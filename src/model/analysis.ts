@@ -69,6 +69,31 @@ const Tier = z
 
 const AmountStatistic = z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value"]);
 
+/** What only Kayenta's judge reads of a metric, in its own words. Direction, critical and muted are `worse` and `tier`. */
+const KayentaSettings = z
+  .strictObject({
+    name: z.string().min(1).max(256).optional().describe("What Kayenta calls the metric. Default: its name."),
+    groups: z.array(z.string().min(1).max(256)).max(100).optional().describe("Default: the metric's name."),
+    nanStrategy: z.enum(["remove", "replace"]).optional().describe("replace: a step without a value is a 0."),
+    mustHaveData: z.boolean().optional(),
+    outliers: z
+      .strictObject({
+        strategy: z.enum(["keep", "remove"]).optional(),
+        outlierFactor: z.number().positive().optional(),
+      })
+      .optional(),
+    effectSize: z
+      .strictObject({
+        measure: z.enum(["meanRatio", "cles"]).optional(),
+        allowedIncrease: z.number().optional(),
+        allowedDecrease: z.number().optional(),
+        criticalIncrease: z.number().optional(),
+        criticalDecrease: z.number().optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: "KayentaSettings" });
+
 const shared = {
   name: Name,
   source: Name.describe("A source that the operator has configured."),
@@ -103,6 +128,7 @@ const shared = {
     "Rows or steps that may lack a usable value before the metric is invalid. Default 0%.",
   ),
   worse: z.enum(["higher", "lower", "either"]).optional().describe("The direction in which worse lies."),
+  kayenta: KayentaSettings.optional().describe("For judge: kayenta, what it alone reads."),
 };
 
 const amountLimits = z
@@ -230,10 +256,17 @@ export const AnalysisDocument = z
           "kayenta: Kayenta's own judge with its faults, to compare before switching; margins, budgets and limits do not count then. Default touchstone.",
         ),
       kayenta: z
-        .strictObject({ pass: z.number().min(0).max(100), marginal: z.number().min(0).max(100) })
+        .strictObject({
+          pass: z.number().min(0).max(100),
+          marginal: z.number().min(0).max(100),
+          groupWeights: z
+            .record(z.string().min(1).max(256), z.number())
+            .optional()
+            .describe("Percent per group of metrics; groups without one share what is left of 100."),
+        })
         .refine(({ pass, marginal }) => marginal <= pass, { error: "must not be above pass", path: ["marginal"] })
         .optional()
-        .describe("Score thresholds of Kayenta's judge. Default pass 75, marginal 50."),
+        .describe("Score thresholds and weights of Kayenta's judge. Default pass 75, marginal 50."),
       familywise: z
         .boolean()
         .optional()
@@ -347,6 +380,7 @@ export const Metric = z
     maxInvalidFraction: z.number(),
     design: z.enum(["independent", "paired"]),
     calibration: z.enum(["required", "reported"]).nullable().describe("Of a score; null for other kinds."),
+    kayenta: KayentaSettings.optional(),
   })
   .meta({ id: "Metric" });
 export type Metric = z.infer<typeof Metric>;
@@ -362,7 +396,11 @@ export const Analysis = z
     superiority: z.array(z.string()),
     familywise: z.boolean(),
     judge: z.enum(["touchstone", "kayenta"]),
-    kayenta: z.strictObject({ pass: z.number(), marginal: z.number() }),
+    kayenta: z.strictObject({
+      pass: z.number(),
+      marginal: z.number(),
+      groupWeights: z.record(z.string(), z.number()).optional(),
+    }),
     plan: z.strictObject({
       mode: z.enum(["once", "scheduled", "continuous"]),
       durationSeconds: z.number().describe("Of the window; in continuous mode the longest a run may take."),

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { NUMBER } from "./amount.ts";
+import { Instant } from "./time.ts";
 
 /**
  * Kayenta's documents, in Kayenta's words: its *control* is our baseline, its *experiment* our candidate.
@@ -27,7 +29,7 @@ export const CanaryAnalysisConfiguration = z.looseObject({
 export type CanaryAnalysisConfiguration = z.infer<typeof CanaryAnalysisConfiguration>;
 
 export const CanaryMetric = z.looseObject({
-  name: z.string().min(1),
+  name: z.string(),
   scopeName: z.string().optional(),
   groups: z.array(z.string()).optional(),
   query: z
@@ -66,7 +68,12 @@ export const CanaryConfig = z
   .meta({ id: "CanaryConfig" });
 export type CanaryConfig = z.infer<typeof CanaryConfig>;
 
-export const CanaryThresholds = z.looseObject({ pass: z.number(), marginal: z.number() });
+/** Some clients write numbers as text. */
+const Numeric = z.union([z.number(), z.string().regex(NUMBER, "must be a number").transform(Number)], {
+  error: "must be a number",
+});
+
+export const CanaryThresholds = z.looseObject({ pass: Numeric, marginal: Numeric });
 export type CanaryThresholds = z.infer<typeof CanaryThresholds>;
 
 /** What is in it is looked at by a loop, not by zod: there may be millions of points. */
@@ -146,6 +153,68 @@ export const CanaryJudgeResult = z
   })
   .meta({ id: "CanaryJudgeResult" });
 export type CanaryJudgeResult = z.infer<typeof CanaryJudgeResult>;
+
+/** Absent, empty or `auto`: Touchstone decides. */
+const ScopeTime = z
+  .union([Instant, z.literal(""), z.literal("auto")], { error: "must be a point in time as ISO 8601, empty or auto" })
+  .optional()
+  .transform((time) => (time === "" || time === "auto" ? undefined : time));
+
+/** One arm, as the caller names it. Argo Rollouts before 1.9 says `region` where others say `location`. */
+export const CanaryScope = z.looseObject({
+  scope: z.string().min(1, "is empty").max(1024),
+  location: z.string().max(256).optional(),
+  region: z.string().max(256).optional(),
+  start: ScopeTime,
+  end: ScopeTime,
+  step: Numeric.pipe(z.number().min(1).max(86_400)).optional(),
+  extendedScopeParams: z.record(z.string(), z.coerce.string()).optional(),
+});
+export type CanaryScope = z.infer<typeof CanaryScope>;
+
+export const CanaryScopePair = z.looseObject({ controlScope: CanaryScope, experimentScope: CanaryScope });
+export type CanaryScopePair = z.infer<typeof CanaryScopePair>;
+
+/** Body of `POST /canary/{canaryConfigId}`. */
+export const CanaryExecutionRequest = z
+  .looseObject({
+    scopes: z.record(z.string(), CanaryScopePair).optional(),
+    thresholds: CanaryThresholds.optional(),
+  })
+  .meta({ id: "CanaryExecutionRequest" });
+export type CanaryExecutionRequest = z.infer<typeof CanaryExecutionRequest>;
+
+/** What a caller of Kayenta's API said of itself and of the accounts that it knows. */
+export const CanaryCaller = z.object({
+  application: z.string(),
+  parentPipelineExecutionId: z.string().optional(),
+  canaryConfigId: z.string().optional(),
+  metricsAccountName: z.string().optional(),
+  configurationAccountName: z.string().optional(),
+  storageAccountName: z.string().optional(),
+});
+export type CanaryCaller = z.infer<typeof CanaryCaller>;
+
+/** Which standalone canary analysis a run belongs to. */
+export const StandaloneCanary = z.object({
+  user: z.string(),
+  n: z.int().min(1).describe("This run's place among the judgements."),
+  runs: z.array(z.string()).describe("All of them, in their order."),
+  request: z.looseObject({}).describe("As it was sent."),
+});
+export type StandaloneCanary = z.infer<typeof StandaloneCanary>;
+
+/** What a run that was asked for in Kayenta's words has to remember of them. */
+export const CanaryExecution = z
+  .object({
+    caller: CanaryCaller,
+    config: CanaryConfig,
+    request: z.looseObject({}).describe("As it was sent, with the times and the step that were taken."),
+    thresholds: z.object({ pass: z.number(), marginal: z.number() }),
+    standalone: StandaloneCanary.optional(),
+  })
+  .meta({ id: "CanaryExecution" });
+export type CanaryExecution = z.infer<typeof CanaryExecution>;
 
 /** The same value without keys that are null, at any depth of objects and arrays. */
 export function withoutNulls(value: unknown): unknown {

@@ -122,6 +122,9 @@ export function resolveAnalysis(document: AnalysisDocument): { analysis: Analysi
     issues.push({ pointer: "/spec/judge", detail: `is kayenta, which looks once, and plan.mode is ${plan.mode}` });
   if (spec.kayenta !== undefined && spec.judge !== "kayenta")
     issues.push({ pointer: "/spec/kayenta", detail: "is for judge: kayenta" });
+  for (const [index, metric] of spec.metrics.entries())
+    if (metric.kayenta !== undefined && spec.judge !== "kayenta")
+      issues.push({ pointer: `/spec/metrics/${index}/kayenta`, detail: "is for judge: kayenta" });
   if (plan.mode === "scheduled" && stepSeconds >= 1) {
     const steps = Math.floor((durationOfWindow - warmupSeconds) / stepSeconds);
     const needed = plan.minSteps ?? 9;
@@ -351,6 +354,7 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
     maxInvalidFraction,
     design: spec.design ?? "independent",
     calibration: input.kind === "score" ? (input.calibration ?? "reported") : null,
+    ...(input.kayenta === undefined ? {} : { kayenta: input.kayenta }),
   };
 }
 

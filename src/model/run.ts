@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Analysis, AnalysisDocument } from "./analysis.ts";
+import { CanaryExecution, CanaryJudgeResult } from "./canary.ts";
 import { Comparisons } from "./comparison.ts";
 import { Decision, Finding, Reason, Verdict } from "./finding.ts";
 import { Name } from "./name.ts";
@@ -152,6 +153,7 @@ export const Run = z
       .describe("False: looks that decide promote do not end the run, but for its last. Absent: they do."),
     notify: z.array(Name).optional().describe("The notification targets that are told when the run ends."),
     schedule: SlotName.optional(),
+    canary: CanaryExecution.optional().describe("Of a run that was asked for over Kayenta's API."),
     budgetShares: z
       .object({ rollback: z.number(), promote: z.number() })
       .optional()
@@ -223,6 +225,7 @@ export const Report = z
     worstMetric: z.string().nullable(),
     budgets: z.object({ rollback: z.number(), promote: z.number() }),
     rollbackTarget: z.object({ label: z.string() }).nullable(),
+    kayenta: CanaryJudgeResult.optional().describe("Of judge: kayenta, its own answer."),
     evidence: z.object({ digest: z.string(), engine: z.string() }),
   })
   .meta({ id: "Report" });

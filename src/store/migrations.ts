@@ -258,6 +258,20 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       alter table touchstone.runs add column suspect boolean not null generated always as (claims >= 3) stored;
       create index runs_suspect on touchstone.runs (id) where suspect;`,
   },
+  {
+    name: "canary configs of Kayenta's clients",
+    script: `
+      create table touchstone.canary_configs (
+        project    text not null,
+        id         text not null,
+        seq        bigint generated always as identity unique,
+        name       text not null,
+        document   text not null,
+        updated_at timestamptz not null default now(),
+        primary key (project, id)
+      );
+      create index canary_configs_name on touchstone.canary_configs (project, name);`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,6 +1,7 @@
 import { createAnalysisStore } from "./sql-analyses.ts";
 import { createAuditStore } from "./sql-audit.ts";
 import { createControllerStore } from "./sql-controllers.ts";
+import { createCanaryConfigStore } from "./sql-canary-configs.ts";
 import { createOutbox } from "./sql-outbox.ts";
 import { createKeepingStore } from "./sql-keeping.ts";
 import { createRunStore } from "./sql-runs.ts";
@@ -19,6 +20,7 @@ export const createSqlStore = (sql: Sql): Store => ({
   ...createScheduleStore(sql),
   ...createKeepingStore(sql),
   ...createControllerStore(sql),
+  ...createCanaryConfigStore(sql),
 
   async ping() {
     await sql.query("select 1");

@@ -1,4 +1,5 @@
 import type { AnalysisDocument } from "../model/analysis.ts";
+import type { CanaryConfig } from "../model/canary.ts";
 import type { AuditHead, AuditRecord } from "../model/audit.ts";
 import type { DeliveryView, EventType } from "../model/event.ts";
 import type { Decision, Verdict } from "../model/finding.ts";
@@ -15,7 +16,16 @@ import type { Version } from "../model/version.ts";
  * Every time is the database's. Every method may throw TouchstoneError `store_unavailable`.
  */
 export interface Store
-  extends RunStore, WorkStore, AnalysisStore, ScheduleStore, AuditStore, Outbox, KeepingStore, ControllerStore {
+  extends
+    RunStore,
+    WorkStore,
+    AnalysisStore,
+    ScheduleStore,
+    AuditStore,
+    Outbox,
+    KeepingStore,
+    ControllerStore,
+    CanaryConfigStore {
   /** Resolves when the record answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -136,6 +146,30 @@ export interface AnalysisStore {
   /** The analyses that come from files become exactly these. */
   replaceFileAnalyses(project: string, analyses: readonly StoredAnalysis[]): Promise<void>;
 }
+
+/** Canary configs that Kayenta's clients keep here. */
+export interface CanaryConfigStore {
+  /**
+   * Stores a new config, or one in the place of what `id` names.
+   *
+   * @param id     of the config that is replaced; null for a new one.
+   * @param build  makes the document, with its id, name and applications, from the time of the transaction.
+   * @throws TouchstoneError `conflict` when a new id is taken, an old one is not there, or another config of one of its applications has the name.
+   */
+  putCanaryConfig(
+    project: string,
+    id: string | null,
+    build: (now: Instant) => StoredCanaryConfig,
+    actor: string,
+  ): Promise<StoredCanaryConfig>;
+  readCanaryConfig(project: string, id: string): Promise<StoredCanaryConfig | null>;
+  /** All of them, the oldest first; of any of these applications, or of every one where none is named. */
+  listCanaryConfigs(project: string, applications: readonly string[]): Promise<StoredCanaryConfig[]>;
+  /** @returns false when there is none. */
+  deleteCanaryConfig(project: string, id: string, actor: string): Promise<boolean>;
+}
+
+export type StoredCanaryConfig = CanaryConfig & { readonly id: string; readonly name: string };
 
 /** Who decided what: a chain of hashes that nobody can change unseen. */
 export interface AuditStore {

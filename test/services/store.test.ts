@@ -3,6 +3,7 @@ import { checkSchema, migrate, SCHEMA_VERSION } from "../../src/store/migrations
 import { createPostgresSql } from "../../src/store/postgres.ts";
 import { createKeepingStore } from "../../src/store/sql-keeping.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
+import { canaryConfigContract } from "../contract/canary-config-contract.ts";
 import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
 import { startFaultProxy } from "../campaign/fault-proxy.ts";
@@ -24,6 +25,7 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
     Promise.resolve(createPostgresSql({ connectionString: database.url, poolSize: 10, onError: ignore }));
   storeContract("Postgres", open);
   scheduleContract("Postgres", open);
+  canaryConfigContract("Postgres", open);
 
   test("an empty database is refused with what to do, and two migrations at once take turns", async () => {
     const other = await createDatabase(serverUrl ?? "");

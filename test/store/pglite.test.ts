@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createPgliteSql } from "../../src/store/pglite.ts";
 import { takeLock } from "../../src/store/lock-file.ts";
+import { canaryConfigContract } from "../contract/canary-config-contract.ts";
 import { scheduleContract } from "../contract/schedule-contract.ts";
 import { storeContract } from "../contract/store-contract.ts";
 
@@ -13,6 +14,7 @@ const never = () => {
 
 storeContract("PGlite", () => createPgliteSql(null, never));
 scheduleContract("PGlite", () => createPgliteSql(null, never));
+canaryConfigContract("PGlite", () => createPgliteSql(null, never));
 
 async function lockPath(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "touchstone-lock-"));

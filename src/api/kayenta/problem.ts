@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler } from "express";
 import { z } from "zod";
-import { ERRORS, type TouchstoneError } from "../errors.ts";
-import { RETRY_AFTER_SECONDS, toTouchstoneError } from "./problem.ts";
+import { ERRORS, type TouchstoneError } from "../../errors.ts";
+import { RETRY_AFTER_SECONDS, toTouchstoneError } from "../problem.ts";
 
 /** An error as Kayenta's clients read it: a message, and beside it where the faults are. */
 export const KayentaErrorView = z
