@@ -14,6 +14,7 @@ import { backtestRecords } from "./backtest.ts";
 import { calibrate } from "./calibrate.ts";
 import { createClient, type Client } from "./client.ts";
 import { explain } from "./explain.ts";
+import { addImportCommand } from "./import-kayenta.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
 import { tableOrJson, whole } from "./options.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
@@ -356,6 +357,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     );
 
   addVerifyCommand(program, { client, stdout, setExit });
+  addImportCommand(program, { stdout, stderr });
 
   program
     .command("backup <file>")
