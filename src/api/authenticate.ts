@@ -7,9 +7,9 @@ const HOOKS = /^\/(?:v1\/(?:argo|flagger)|flagger|kayenta|judge)(?:[/?]|$)/;
 
 /** Takes the token out of a path `/t/{token}/…`, before anything is logged or routed. */
 export const takeTokenFromPath: RequestHandler = (request, response, next) => {
-  const [, given, rest] = /^\/t\/([^/?]*)(\/.*)?$/.exec(request.url) ?? [];
+  const [, given, rest = ""] = /^\/t\/([^/?]*)(.*)$/s.exec(request.url) ?? [];
   if (given !== undefined) {
-    request.url = rest ?? "/";
+    request.url = rest.startsWith("/") ? rest : `/${rest}`;
     request.originalUrl = request.url;
     if (HOOKS.test(request.url)) response.locals[PATH_TOKEN] = decode(given);
   }

@@ -124,6 +124,7 @@ function parseLabels(text: string): Record<string, string> {
       throw refused(`parse error: ${JSON.stringify(rest.slice(0, 40))} is no label with its value`);
     if (operator !== "=") throw refused(`parse error: ${label} is matched by ${operator}, and only = is understood`);
     if (label in labels) throw refused(`parse error: ${label} stands twice`);
+    if (/\p{C}/u.test(value)) throw refused(`parse error: ${label} holds control characters`);
     labels[label] = value.replaceAll(/\\(.)/g, "$1");
     rest = rest.slice(whole.length);
   }

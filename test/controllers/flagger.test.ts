@@ -504,6 +504,7 @@ describe("the query API", () => {
     ['touchstone_verdict{namespace="a",name="b",analysis="c",nmae="d"}', /has no label nmae/],
     ['touchstone_verdict{namespace=~"a.*",name="b",analysis="c"}', /namespace is matched by =~/],
     ['touchstone_verdict{namespace="a",namespace="a",name="b",analysis="c"}', /namespace stands twice/],
+    ['touchstone_verdict{namespace="a\u0000",name="b",analysis="c"}', /namespace holds control characters/],
     ['touchstone_verdict{namespace="a" name="b"}', /is no label with its value/],
     ['touchstone_verdict{namespace="a}', /is no label with its value/],
   ])("%s is an error as Prometheus has it", async (query, words) => {
