@@ -1,11 +1,14 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
+import { TouchstoneError } from "../../src/errors.ts";
 import { createLogger } from "../../src/log.ts";
 import { RunView } from "../../src/model/run.ts";
+import type { Samples } from "../../src/model/samples.ts";
+import { epochSeconds } from "../../src/model/time.ts";
+import type { MetricSource } from "../../src/sources/source.ts";
 import { seeded } from "../../src/stats/random.ts";
-import { wireSources } from "../../src/wire-sources.ts";
 import { migrateRecord, startTouchstone } from "../../src/wire.ts";
 import { observedLook } from "../../src/worker/observed-look.ts";
 import { askServer, type Answer } from "../street.ts";
@@ -28,11 +31,54 @@ export interface Stage {
 
 export const TOKEN = "a-token/of-no-use,100%";
 
-const ROWS_PER_SECOND = 30;
-const RECORDED_SECONDS = 300;
+const SESSIONS_PER_SECOND = 30;
 
-/** Sessions that fail at these rates: v2 four times as often as v1, v3 as often, v4 half as often. v9 has none. */
-const RATES = { v1: 0.1, v2: 0.4, v3: 0.1, v4: 0.05, "shop-primary": 0.1, shop: 0.05, "bad-primary": 0.1, bad: 0.4 };
+/** Sessions fail at these rates: of v2 four times as often as of v1, of v3 as often, of v4 half as often. Of v9 nothing is known. */
+const RATES: ReadonlyMap<string, number> = new Map([
+  ["v1", 0.1],
+  ["v2", 0.4],
+  ["v3", 0.1],
+  ["v4", 0.05],
+  ["shop-primary", 0.1],
+  ["shop", 0.05],
+]);
+
+/** The sessions of whatever time is asked for, always the same ones: a recording without an end. */
+const SESSIONS: MetricSource = {
+  type: "replay",
+  check: () => [],
+  render: ({ version }) => version.label,
+  fetch({ version: { label }, window }) {
+    const rate = RATES.get(label);
+    if (rate === undefined || window === null)
+      return Promise.reject(new TouchstoneError("source_unavailable", `there is no ${label}.csv`));
+    const [from, to] = [epochSeconds(window.start), epochSeconds(window.end)];
+    const unitNames: string[] = [];
+    const values: number[] = [];
+    const at: number[] = [];
+    for (let second = Math.floor(from); second < to; second++) {
+      const random = seeded(second * RATES.size + [...RATES.keys()].indexOf(label));
+      for (let session = 0; session < SESSIONS_PER_SECOND; session++) {
+        const failed = random() < rate;
+        const begins = second + session / SESSIONS_PER_SECOND;
+        if (begins < from || begins >= to) continue;
+        unitNames.push(`${label}-${second}-${session}`);
+        values.push(failed ? 1 : 0);
+        at.push(begins);
+      }
+    }
+    const samples: Samples = {
+      shape: "samples",
+      values: Float64Array.from(values),
+      units: Int32Array.from(values.keys()),
+      unitNames,
+      at: Float64Array.from(at),
+      strata: null,
+      stratumNames: [],
+    };
+    return Promise.resolve({ samples, faults: [], warnings: [] });
+  },
+};
 
 const METRIC = {
   name: "failures",
@@ -65,27 +111,15 @@ const ANALYSES = [
 /** @param env  of the process besides; with DATABASE_URL the record is there, and migrated. */
 export async function setStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "touchstone-controllers-"));
-  const start = Date.now() / 1000 - 30;
-  for (const [index, [label, rate]] of Object.entries(RATES).entries()) {
-    const random = seeded(index + 1);
-    const rows = Array.from({ length: ROWS_PER_SECOND * RECORDED_SECONDS }, (_, row) => {
-      const at = new Date((start + row / ROWS_PER_SECOND) * 1000).toISOString();
-      return `${label}-${row},${at},${random() < rate ? 1 : 0}`;
-    });
-    await writeFile(join(folder, `${label}.csv`), `session,at,failed\n${rows.join("\n")}\n`);
-  }
-  const path = join(folder, "sources.yaml");
-  await writeFile(path, `sources:\n- { name: live, type: file, root: ${JSON.stringify(folder)} }\n`);
   const config = readConfig({
     PORT: "0",
     LOG_LEVEL: "silent",
     TOUCHSTONE_DATA_DIR: join(folder, "data"),
-    TOUCHSTONE_SOURCES: path,
     TOUCHSTONE_TOKEN: TOKEN,
     ...env,
   });
   if (config.dataDir === null) await migrateRecord(config);
-  const sources = wireSources({ configs: config.sources, environment: {} });
+  const sources = new Map([["live", SESSIONS]]);
   const begin = () =>
     startTouchstone(config, "all", {
       sources,
