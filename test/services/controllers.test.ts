@@ -26,7 +26,12 @@ describe.skipIf(inject("postgresUrl") === null)("the record goes away while cont
       namespace: "prod",
       phase: "Failed",
       checksum: "abc",
-      metadata: { analysis: "live", baseline: "v1", candidate: "v2" },
+      metadata: {
+        analysis: "live",
+        baseline: "v1",
+        candidate: "v2",
+        eventMessage: "Advance shop.prod canary weight 10",
+      },
     };
     const call = (role: string) => stage.ask("POST", `/v1/flagger/${role}`, hook);
     const query = (text: string) => stage.ask("GET", `/flagger/api/v1/query?query=${encodeURIComponent(text)}`);
