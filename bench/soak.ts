@@ -125,7 +125,7 @@ export async function run(args: string[]): Promise<void> {
           );
       },
     );
-    let posted: number;
+    let posted: Awaited<ReturnType<typeof postRuns>>;
     try {
       const live = () => liveRuns(database.query);
       [posted] = await Promise.all([postRuns(callers, posts, minutes * 60, live), pause(minutes * 60_000)]);
@@ -135,7 +135,7 @@ export async function run(args: string[]): Promise<void> {
     }
     const took = (performance.now() - began) / 60_000;
     stdout.write(
-      `\n${posted} of ${posts} posted in ${took.toFixed(1)} minutes; load average now: ${loadavg()[0]?.toFixed(1)}\n`,
+      `\n${posted.done} of ${posts} posted, ${posted.failed.length} of them without an answer, in ${took.toFixed(1)} minutes; load average now: ${loadavg()[0]?.toFixed(1)}\n`,
     );
     printFigures(measured.figures, samples);
     const draining = performance.now();
@@ -144,6 +144,7 @@ export async function run(args: string[]): Promise<void> {
     stdout.write(`\ndrained ${((performance.now() - draining) / 1000).toFixed(1)} s after the last\n`);
     await printReckoning(database.query, callers, { schedules, minutes });
     printComplaints(processes);
+    for (const failure of posted.failed.slice(0, 20)) stdout.write(`no answer: ${failure}\n`);
   } finally {
     for (const end of ends.toReversed()) await end();
   }

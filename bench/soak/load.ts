@@ -45,7 +45,7 @@ export const EVERY_SECONDS = 60;
 /** Stores so many schedules, evenly over the time between two of their slots, so that slots come evenly as well. */
 export async function putSchedules(callers: Callers, count: number): Promise<void> {
   const always = () => Promise.resolve(true);
-  await evenly(count, EVERY_SECONDS, always, async (n) => {
+  const { failed } = await evenly(count, EVERY_SECONDS, always, async (n) => {
     const name = `s${n}`;
     const notify = n % 10 === 0 ? { notify: [TARGET] } : {};
     const schedule = {
@@ -59,6 +59,7 @@ export async function putSchedules(callers: Callers, count: number): Promise<voi
     const { status, text } = await callers.ask("PUT", `/v1/schedules/${name}`, schedule);
     if (status !== 200) throw new Error(`PUT /v1/schedules/${name} answered ${status}: ${text}`);
   });
+  if (failed.length > 0) throw new Error(`${failed.length} schedules could not be stored; the first: ${failed[0]}`);
 }
 
 /** No more slots. */
@@ -82,14 +83,14 @@ const MOST_LIVE = 500;
  * Posts so many runs, evenly over the seconds, each from a caller of its own; a post that comes late delays no other, but none is made while too many runs are live.
  *
  * @param live  how many there are.
- * @returns how many were posted: fewer than asked for where the machine could not carry more.
+ * @returns how many were posted, fewer than asked for where the machine could not carry more, and which of them had no answer in the end.
  */
 export async function postRuns(
   callers: Callers,
   count: number,
   seconds: number,
   live: () => Promise<number>,
-): Promise<number> {
+): Promise<Begun> {
   const late = performance.now() + seconds * 1000;
   const hasRoom = async () => {
     while ((await live()) > MOST_LIVE) {
@@ -122,19 +123,23 @@ export async function postRuns(
   });
 }
 
+interface Begun {
+  readonly done: number;
+  readonly failed: readonly string[];
+}
+
 /**
  * Does a thing so many times, each begun when it is due and none waiting for another.
  *
  * @param mayBegin  waited for before each; false ends it.
- * @returns how many were done.
- * @throws what any of them threw, when all have ended.
+ * @returns how many were begun, and what those said that failed.
  */
 async function evenly(
   count: number,
   seconds: number,
   mayBegin: () => Promise<boolean>,
   one: (n: number) => Promise<void>,
-): Promise<number> {
+): Promise<Begun> {
   const began = performance.now();
   const faults: unknown[] = [];
   const open = new Set<Promise<void>>();
@@ -148,7 +153,5 @@ async function evenly(
     void work.finally(() => open.delete(work));
   }
   await Promise.all(open);
-  if (faults.length > 0)
-    throw new AggregateError(faults, `${faults.length} of ${done} failed; the first: ${String(faults[0])}`);
-  return done;
+  return { done, failed: faults.map(String) };
 }
