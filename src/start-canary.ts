@@ -72,7 +72,7 @@ export async function prepareCanary(
   if ("issues" in arms) throw faultsOf(arms.issues);
   const document =
     stored ?? carry(config, { arms, pair, thresholds, sources: dependencies.sources, caller: canaryCaller, plan });
-  const identity = identityOf(config, document, request, canaryCaller);
+  const identity = identityOf(config, document, request, canaryCaller, standalone?.request ?? null);
   const { baseline, candidate, args } = arms;
   const prepared = await prepareRun(
     dependencies,
@@ -210,13 +210,22 @@ function identityOf(
   document: AnalysisDocument,
   { scopes = {}, thresholds }: CanaryExecutionRequest,
   caller: CanaryCaller,
+  standalone: unknown,
 ): string {
   const pairs = Object.entries(scopes).map(([name, pair]) => [
     name,
     ...[pair.controlScope, pair.experimentScope].map((scope) => ({ ...namedBy(scope), start: scope.start ?? null })),
   ]);
   const { application, metricsAccountName = "" } = caller;
-  return digestOf({ config: config.id ?? "", document, pairs, thresholds, application, metricsAccountName });
+  return digestOf({
+    config: config.id ?? "",
+    document,
+    pairs,
+    thresholds,
+    application,
+    metricsAccountName,
+    standalone,
+  });
 }
 
 /** Under which namespace the runs of an application are found again. */

@@ -80,7 +80,14 @@ const FLOORS: readonly Floor[] = [
   },
   {
     name: "corner",
-    holds: isOneOf("look.ts", "recorded-look.ts", "start-run.ts", "start-canary.ts", "schedule.ts"),
+    holds: isOneOf(
+      "look.ts",
+      "recorded-look.ts",
+      "start-run.ts",
+      "start-canary.ts",
+      "start-standalone.ts",
+      "schedule.ts",
+    ),
     floors: ["judge", "stats", "model", "kayenta", "report", "errors", "port"],
     packages: ["node:zlib"],
   },

@@ -1,9 +1,9 @@
 import { isTouchstoneError, TouchstoneError } from "../errors.ts";
 import { judgeCanary } from "../kayenta/judge-request.ts";
 import { toPath } from "../model/read-analysis.ts";
-import { decodeText, parseLongJson } from "./body.ts";
 import type { JudgeAnswer } from "./judge-threads.ts";
 import { toKayentaError } from "./kayenta/problem.ts";
+import { decodeText, parseLongJson } from "./parse-json.ts";
 
 /** From the bytes of a `POST /judge` to those of its answer; what is wrong with the request is answered, not thrown. */
 export function answerJudgeRequest(body: Uint8Array): JudgeAnswer {

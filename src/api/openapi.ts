@@ -3,7 +3,13 @@ import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { AnalysisDocument } from "../model/analysis.ts";
 import { ArgoVerdict, ArgoVerdictRequest } from "../model/argo.ts";
-import { CanaryConfig, CanaryExecutionRequest, CanaryJudgeRequest, CanaryJudgeResult } from "../model/canary.ts";
+import {
+  CanaryConfig,
+  CanaryExecutionRequest,
+  CanaryJudgeRequest,
+  CanaryJudgeResult,
+  StandaloneRequest,
+} from "../model/canary.ts";
 import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { FlaggerHook } from "../model/flagger.ts";
@@ -520,6 +526,7 @@ function componentSchemas(): Record<string, object> {
     CanaryJudgeRequest,
     CanaryExecutionRequest,
     CanaryConfig,
+    StandaloneRequest,
   };
   const answers = {
     Run: RunView,

@@ -184,6 +184,36 @@ export const CanaryExecutionRequest = z
   .meta({ id: "CanaryExecutionRequest" });
 export type CanaryExecutionRequest = z.infer<typeof CanaryExecutionRequest>;
 
+const Minutes = Numeric.pipe(z.number().min(0).max(525_600)).optional();
+
+/** Body of `POST /standalone_canary_analysis/{canaryConfigId}`. Times and step are those of the first scope. */
+export const StandaloneRequest = z
+  .looseObject({
+    scopes: z
+      .array(
+        z.looseObject({
+          scopeName: z.string().optional(),
+          controlScope: z.string(),
+          controlLocation: z.string().optional(),
+          controlOffsetInMinutes: Minutes,
+          experimentScope: z.string(),
+          experimentLocation: z.string().optional(),
+          startTimeIso: Instant.optional(),
+          endTimeIso: Instant.optional(),
+          step: Numeric.pipe(z.number().min(1).max(86_400)).optional(),
+          extendedScopeParams: z.record(z.string(), z.coerce.string()).optional(),
+        }),
+      )
+      .min(1, "Canary StageExecution configuration must contain at least one scope."),
+    thresholds: CanaryThresholds.optional(),
+    lifetimeDurationMins: Minutes,
+    beginAfterMins: Minutes,
+    lookbackMins: Minutes,
+    analysisIntervalMins: Minutes,
+  })
+  .meta({ id: "StandaloneCanaryRequest" });
+export type StandaloneRequest = z.infer<typeof StandaloneRequest>;
+
 /** What a caller of Kayenta's API said of itself and of the accounts that it knows. */
 export const CanaryCaller = z.object({
   application: z.string(),

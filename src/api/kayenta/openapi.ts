@@ -82,6 +82,35 @@ export function kayentaPaths(): Readonly<Record<string, object>> {
         errors: [404, 503],
       }),
     },
+    "/kayenta/standalone_canary_analysis": {
+      post: operation(
+        "startAdHocCanaryAnalysis",
+        "Start an analysis with a lifetime, of a config that is sent along: {canaryConfig, executionRequest}.",
+        {
+          parameters: [query("user", "Default anonymous."), ...ACCOUNTS],
+          body: OBJECT,
+          answer: keyOf("canaryAnalysisExecutionId"),
+          errors: [400, 413, 503],
+        },
+      ),
+    },
+    "/kayenta/standalone_canary_analysis/{id}": {
+      post: operation(
+        "startCanaryAnalysis",
+        "Start an analysis with a lifetime: a run per interval, or one with many looks.",
+        {
+          parameters: [ID, query("user", "Default anonymous."), ...ACCOUNTS],
+          body: ref("StandaloneCanaryRequest"),
+          answer: keyOf("canaryAnalysisExecutionId"),
+          errors: [400, 404, 413, 503],
+        },
+      ),
+      get: operation("getCanaryAnalysis", "Read an analysis with a lifetime, with its judgements.", {
+        parameters: [ID],
+        answer: OBJECT,
+        errors: [404, 503],
+      }),
+    },
     "/kayenta/credentials": catalogue(
       "listCanaryAccounts",
       "List the accounts: each Prometheus source is one for metrics.",

@@ -2,6 +2,7 @@ import { Router } from "express";
 import { TouchstoneError } from "../../errors.ts";
 import { createCanaryRoutes, type CanaryDependencies } from "./canaries.ts";
 import { createCatalogueRoutes } from "./catalogue.ts";
+import { createStandaloneRoutes } from "./standalone.ts";
 import { createConfigRoutes, type ConfigDependencies } from "./configs.ts";
 
 export type KayentaRoutesDependencies = CanaryDependencies & ConfigDependencies;
@@ -11,6 +12,7 @@ export function createKayentaRoutes(dependencies: KayentaRoutesDependencies): Ro
   const router = Router();
   router.use(createConfigRoutes(dependencies));
   router.use(createCanaryRoutes(dependencies));
+  router.use(createStandaloneRoutes(dependencies));
   router.use(createCatalogueRoutes(dependencies));
   router.use((request) => {
     throw new TouchstoneError(
