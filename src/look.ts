@@ -1,4 +1,5 @@
 import { isTouchstoneError, TouchstoneError } from "./errors.ts";
+import { combineCarried, partsOfCarried } from "./judge/carried-look.ts";
 import { clockOf } from "./judge/clock.ts";
 import { judge, type Judged, type JudgeOptions } from "./judge/judge.ts";
 import { combineCandidates, isLookedAt, pairRun, type CandidateLook } from "./judge/rainbow.ts";
@@ -24,6 +25,7 @@ import type { MetricSource, Sources } from "./sources/source.ts";
  * @param now       the time of the look. Nothing in here asks a clock.
  * @param signal    ends the gathering; then the look throws the signal's reason.
  * @param watch     sees the parts of the judgement, to time them.
+ * @param detail    false leaves out what only people read, as of `judge`.
  */
 export async function look(
   sources: Sources,
@@ -32,15 +34,16 @@ export async function look(
   now: Instant,
   signal: AbortSignal,
   watch: Watch = unwatched,
+  detail = true,
 ): Promise<Judged> {
   const once = askOnce(sources);
-  if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal, { watch });
+  if (run.candidates === undefined) return lookAtPair(once, run, previous, now, signal, { watch, detail });
   const looks = await Promise.all(
     run.candidates.map(async (version): Promise<CandidateLook> => {
       const before = previous?.rainbow?.[version.label] ?? null;
       if (!isLookedAt(before)) return { version, before, judged: null };
       // What is compared with others is kept after its verdict too.
-      const options = { watch, keepState: true };
+      const options = { watch, detail, keepState: true };
       const judged = await lookAtPair(once, pairRun(run, version), before?.state ?? null, now, signal, options);
       return { version, before, judged };
     }),
@@ -54,7 +57,29 @@ async function lookAtPair(
   previous: LookState | null,
   now: Instant,
   signal: AbortSignal,
-  options: JudgeOptions & { readonly watch: Watch },
+  options: LookOptions,
+): Promise<Judged> {
+  const { carried } = run;
+  if (carried === undefined) return lookAtEvidence(sources, run, previous, now, signal, options);
+  const parts = partsOfCarried(run, carried);
+  // A part that has decided goes on with the other.
+  const kept = { ...options, keepState: true };
+  const [whole, own] = await Promise.all([
+    lookAtEvidence(sources, parts.whole, previous, now, signal, kept),
+    lookAtEvidence(sources, parts.own, previous?.own ?? null, now, signal, kept),
+  ]);
+  return combineCarried(run, carried, whole, own, options.keepState ?? false);
+}
+
+type LookOptions = JudgeOptions & { readonly watch: Watch };
+
+async function lookAtEvidence(
+  sources: Sources,
+  run: Run,
+  previous: LookState | null,
+  now: Instant,
+  signal: AbortSignal,
+  options: LookOptions,
 ): Promise<Judged> {
   const gathered = await Promise.all(
     run.analysis.metrics.map((metric) => gather(sources, run, metric, previous, now, signal)),

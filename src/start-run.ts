@@ -1,11 +1,14 @@
-import { sharesOfAttempt } from "./judge/attempts.ts";
+import { sharesOfRun } from "./judge/attempts.ts";
+import { carriedInto } from "./judge/carry.ts";
 import { firstLookAt } from "./judge/clock.ts";
 import type { Doorbell } from "./doorbell/doorbell.ts";
 import { isTouchstoneError, TouchstoneError, type Issue } from "./errors.ts";
 import { analysisDigest, type Analysis } from "./model/analysis.ts";
 import { digestOf } from "./model/canonical.ts";
-import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
-import type { Run, StartRunRequest, Window } from "./model/run.ts";
+import { checkAnalysis, invalidAnalysis, type ReadAnalysis } from "./model/read-analysis.ts";
+import { analysisOfStage } from "./model/resolve-stages.ts";
+import type { Rollout, Run, StartRunRequest, Window } from "./model/run.ts";
+import type { Stage } from "./model/stage.ts";
 import { epochSeconds, toInstant, type Instant } from "./model/time.ts";
 import type { TraceParent } from "./model/trace-parent.ts";
 import type { Version } from "./model/version.ts";
@@ -102,7 +105,13 @@ export async function prepareRun(
   request: StartRunRequest,
   { actor, idempotency, anew = false }: Caller,
 ): Promise<NewRun> {
-  const { analysis, args } = await findRunnable({ store, sources }, project, request.analysis, request.args ?? {});
+  const { analysis, digest, stage, args } = await findRunnable(
+    { store, sources },
+    project,
+    request.analysis,
+    request.args ?? {},
+    request.rollout,
+  );
   if (request.promotionEnds === false) refuseOneLook(analysis);
   const notify = targetsOf(request, targets);
   const candidates = request.candidates ?? (request.candidate === undefined ? [] : [request.candidate]);
@@ -127,10 +136,16 @@ export async function prepareRun(
       // A window that is given means one look back at it, whatever the plan says of other runs.
       const plan = request.window === undefined ? analysis.plan : { ...analysis.plan, mode: "once" as const };
       const judged = { ...analysis, plan };
+      // One look back at a given window asks what was then; several candidates are compared with each other besides, over one window.
+      const goesOn = request.window === undefined && request.candidates === undefined;
+      const carried =
+        goesOn && stage !== null && earlier !== null
+          ? carriedInto(analysis.stages ?? [], stage.name, earlier.runs, digest, window.start)
+          : null;
       const run: Run = {
         id: newId(),
         analysis: judged,
-        analysisDigest: analysisDigest(analysis),
+        analysisDigest: digest,
         baseline: request.baseline,
         candidate: first,
         ...(request.candidates === undefined ? {} : { candidates: request.candidates }),
@@ -139,9 +154,8 @@ export async function prepareRun(
         rollout: request.rollout ?? null,
         ...(request.promotionEnds === false ? { promotionEnds: false } : {}),
         ...(notify.length === 0 ? {} : { notify }),
-        ...(earlier === null
-          ? {}
-          : { budgetShares: sharesOfAttempt({ rollback: earlier.spentRollback, promote: earlier.spentPromote }) }),
+        ...(carried === null ? {} : { carried }),
+        ...(earlier === null ? {} : { budgetShares: sharesOfRun(stage?.rollbackShare ?? null, earlier) }),
       };
       return {
         run,
@@ -151,17 +165,60 @@ export async function prepareRun(
   };
 }
 
+/** What a run is judged under. */
+export interface Runnable {
+  /** As it is in force in the run's stage. */
+  readonly analysis: Analysis;
+  /** Of the analysis with all its stages. */
+  readonly digest: string;
+  /** The declared one that the run belongs to; null where none are declared, or the run belongs to no rollout. */
+  readonly stage: Stage | null;
+  readonly args: Record<string, string>;
+}
+
 /** An analysis that can run here, with its arguments. @throws TouchstoneError `not_found`, `invalid_analysis`, `not_runnable`, `invalid_request`. */
 export async function findRunnable(
   { store, sources }: Pick<StartRunDependencies, "store" | "sources">,
   project: string,
   wanted: StartRunRequest["analysis"],
   given: Readonly<Record<string, string>>,
-): Promise<{ analysis: Analysis; args: Record<string, string> }> {
-  const analysis = await findAnalysis(store, project, wanted);
+  rollout?: Rollout,
+): Promise<Runnable> {
+  const { document, analysis: declared } = await findAnalysis(store, project, wanted);
+  const stage = findStage(declared, rollout);
+  const analysis = stage === null ? declared : analysisOfStage(document, declared, stage.name);
+  refuseFixedArguments(stage, given);
   const args = argumentsOf(analysis, given);
   refuseUnrunnable(analysis, sources, placeOf(wanted));
-  return { analysis, args };
+  return { analysis, digest: analysisDigest(declared), stage, args };
+}
+
+/** @throws TouchstoneError `invalid_request` when stages are declared and the rollout names none of them. */
+function findStage({ name, stages }: Analysis, rollout: Rollout | undefined): Stage | null {
+  if (stages === undefined || rollout === undefined) return null;
+  const found = stages.find((stage) => stage.name === rollout.stage);
+  if (found !== undefined) return found;
+  const names = stages.map((stage) => stage.name).join(", ");
+  const what = rollout.stage === undefined ? "is missing" : `is ${rollout.stage}, which is no stage`;
+  const detail = `${what}; the analysis ${name} declares ${names}`;
+  throw new TouchstoneError("invalid_request", `rollout.stage ${detail}`, {
+    issues: [{ pointer: "/rollout/stage", detail }],
+  });
+}
+
+/** What a stage fixes tells its evidence from that of others, so that a caller must not give something else. */
+function refuseFixedArguments(stage: Stage | null, given: Readonly<Record<string, string>>): void {
+  const issues = Object.entries(stage?.args ?? {}).flatMap(([name, value]): Issue[] =>
+    given[name] === undefined || given[name] === value
+      ? []
+      : [{ pointer: `/args/${name}`, detail: `is ${given[name]}, but the stage ${stage?.name} fixes it as ${value}` }],
+  );
+  if (issues.length > 0)
+    throw new TouchstoneError(
+      "invalid_request",
+      issues.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join("; "),
+      { issues },
+    );
 }
 
 /** JSON pointer of the analysis in a request; a named one is no part of it. */
@@ -214,8 +271,8 @@ export async function findAnalysis(
   store: Store,
   project: string,
   wanted: StartRunRequest["analysis"],
-): Promise<Analysis> {
-  const document = typeof wanted === "string" ? (await store.readAnalysis(project, wanted))?.document : wanted;
+): Promise<ReadAnalysis> {
+  const document: unknown = typeof wanted === "string" ? (await store.readAnalysis(project, wanted))?.document : wanted;
   if (typeof wanted === "string" && document === undefined) {
     throw new TouchstoneError("not_found", `there is no analysis named ${wanted}`, {
       issues: [{ pointer: "/analysis", detail: "names no stored analysis" }],
@@ -229,7 +286,7 @@ export async function findAnalysis(
       checked.issues.map((issue) => ({ ...issue, pointer: prefix + issue.pointer })),
     );
   }
-  return checked.analysis;
+  return checked;
 }
 
 /** Why an analysis cannot run with the sources that are configured: nothing when it can. */

@@ -17,6 +17,7 @@ import { handleKayentaError } from "./kayenta/problem.ts";
 import { createKayentaRoutes } from "./kayenta/routes.ts";
 import { handleError, handleUnknownRoute } from "./problem.ts";
 import { createPrometheusRoutes } from "./prometheus-query.ts";
+import { createRolloutRoutes } from "./rollouts.ts";
 import { createRunPage } from "./run-page.ts";
 import { createRunRoutes, type RunRoutesDependencies } from "./runs.ts";
 import { createScheduleRoutes } from "./schedules.ts";
@@ -48,6 +49,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.use(createJudgeRoute(dependencies.judgeMetricSets));
   app.use(readBytes);
   app.use("/v1", createRunRoutes(dependencies));
+  app.use("/v1", createRolloutRoutes({ store }));
   app.use("/v1", createAnalysisRoutes({ store, sources }));
   app.use("/v1", createAuditRoutes({ store }));
   app.use("/v1", createScheduleRoutes(dependencies));

@@ -4,9 +4,10 @@ import { ArgoVerdictRequest, type ArgoVerdict } from "../model/argo.ts";
 import { digestOf } from "../model/canonical.ts";
 import { StartRunRequest, type Rollout } from "../model/run.ts";
 import type { PolledRun } from "../store/store.ts";
-import { parseAs, parseJson, readJson, readText } from "./body.ts";
+import { parseAs, readJson, readText } from "./body.ts";
 import { effectiveVerdict, isToMend, lineOf, verdictLine } from "./controller-words.ts";
 import { PROJECT } from "./list.ts";
+import { parseJson } from "./parse-json.ts";
 import { onlyMethods } from "./problem.ts";
 import { startObserved, type StartDependencies } from "./start-observed.ts";
 

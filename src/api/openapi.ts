@@ -14,6 +14,7 @@ import { DeliveryView, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { FlaggerHook } from "../model/flagger.ts";
 import { TargetView } from "../model/target.ts";
+import { RolloutListItem, RolloutView } from "../model/rollout.ts";
 import {
   EvidencePage,
   LookView,
@@ -28,7 +29,7 @@ import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
 import { AuditPage } from "./audit.ts";
 import { KayentaErrorView } from "./kayenta/problem.ts";
 import { kayentaPaths } from "./kayenta/openapi.ts";
-import { AuditQuery, PageQuery, RunListQuery, RunQuery } from "./parameters.ts";
+import { AuditQuery, PageQuery, RolloutListQuery, RolloutQuery, RunListQuery, RunQuery } from "./parameters.ts";
 
 /** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
 export function toOpenApi(): string {
@@ -44,6 +45,7 @@ export function toOpenApi(): string {
     security: [{ bearer: [] }, { basic: [] }, {}],
     tags: [
       { name: "runs" },
+      { name: "rollouts" },
       { name: "analyses" },
       { name: "schedules" },
       { name: "audit" },
@@ -166,6 +168,27 @@ export function toOpenApi(): string {
             errors: [401, 404, 503],
           },
         ),
+      },
+      "/v1/rollouts": {
+        get: operation("listRollouts", "rollouts", "List rollouts, the one with the newest run first.", {
+          parameters: queryParameters(RolloutListQuery),
+          responses: { "200": list("A page of rollouts.", "RolloutListItem") },
+          errors: [400, 401, 503],
+        }),
+      },
+      "/v1/rollouts/{namespace}/{name}": {
+        get: operation("getRollout", "rollouts", "Read the newest revision of a rollout: stages, attempts, budgets.", {
+          parameters: [pathPart("namespace"), pathPart("name"), ...queryParameters(RolloutQuery)],
+          responses: { "200": json("The rollout.", "RolloutView") },
+          errors: [400, 401, 404, 503],
+        }),
+      },
+      "/v1/rollouts/{namespace}/{name}/{revision}": {
+        get: operation("getRolloutRevision", "rollouts", "Read one revision of a rollout.", {
+          parameters: [pathPart("namespace"), pathPart("name"), pathPart("revision"), ...queryParameters(RolloutQuery)],
+          responses: { "200": json("The rollout.", "RolloutView") },
+          errors: [400, 401, 404, 503],
+        }),
       },
       "/v1/audit": {
         get: operation(
@@ -460,6 +483,10 @@ const PROBLEM = {
   },
 };
 
+function pathPart(name: string): object {
+  return { name, in: "path", required: true, schema: { type: "string" } };
+}
+
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
 const NAME = { name: "name", in: "path", required: true, schema: { type: "string" } };
 const IDEMPOTENCY_KEY = {
@@ -531,6 +558,8 @@ function componentSchemas(): Record<string, object> {
   const answers = {
     Run: RunView,
     RunListItem,
+    RolloutView,
+    RolloutListItem,
     Look: LookView,
     EvidencePage,
     Report,

@@ -43,6 +43,17 @@ export const RunListQuery = z.strictObject({
   until: Instant.optional(),
 });
 
+export const RolloutListQuery = z.strictObject({
+  ...pageFields,
+  namespace: visible(253).optional(),
+  name: visible(253).optional(),
+  analysis: Name.optional(),
+});
+
+export const RolloutQuery = z.strictObject({
+  analysis: Name.optional().describe("Where several judge one revision. Default: that of the newest run."),
+});
+
 export const AuditQuery = z.strictObject({
   ...pageFields,
   subject: visible(253)

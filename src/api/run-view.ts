@@ -11,6 +11,8 @@ export function toRunView(stored: StoredRun): RunView {
       : { candidates: report.candidates, best: report.best ?? null, comparisons: report.comparisons ?? null }),
     dueAt: stored.dueAt,
     window: stored.run.window,
+    ...(stored.run.carried === undefined ? {} : { carried: stored.run.carried }),
+    ...(report?.ownEvidence === undefined ? {} : { ownEvidence: report.ownEvidence }),
     args: stored.run.args,
     lastLook: report === null ? null : { n: report.look.n, decision: report.decision, at: report.look.at },
     ...(stored.told === null ? {} : stored.told),

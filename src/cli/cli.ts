@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Config } from "../config.ts";
 import { ERRORS, isTouchstoneError, TouchstoneError } from "../errors.ts";
+import { formatPercent } from "../judge/format.ts";
+import type { Analysis } from "../model/analysis.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import { Verdict } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
@@ -19,6 +21,7 @@ import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
 import { tableOrJson, whole } from "./options.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
 import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
+import { addRolloutCommand } from "./rollout.ts";
 import { addScheduleCommands } from "./schedule.ts";
 import type { Role, ServeOptions } from "./serve.ts";
 import { addVerifyCommand } from "./verify.ts";
@@ -149,6 +152,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     .addOption(new Option("--end <instant>", "end of the window").argParser(instant))
     .addOption(argument())
     .addOption(new Option("--rollout <namespace/name@revision>", "what is rolled out").argParser(rollout))
+    .option("--stage <name>", "the stage of the rollout that the run belongs to")
     .addOption(
       new Option("--notify <target>", "a notification target to tell of the end; may be repeated")
         .argParser((name: string, before: string[]) => [...before, name])
@@ -214,6 +218,8 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
         stdout(printRuns(items, format));
       },
     );
+
+  addRolloutCommand(program, client, stdout, tableOrJson);
 
   addScheduleCommands(
     program.command("schedule").description("runs that start by the clock, on a server (TOUCHSTONE_URL)"),
@@ -282,7 +288,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
         stdout(
           options.output === "json"
             ? `${canonicalJson(analysis)}\n`
-            : `${file}: ${analysis.name} is valid, ${analysis.metrics.length} metrics\n`,
+            : `${file}: ${analysis.name} is valid, ${analysis.metrics.length} metrics${stagesText(analysis)}\n`,
         );
       }
     });
@@ -294,10 +300,23 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
     )
     .requiredOption("-f, --file <analysis.yaml>", "the analysis")
     .addOption(new Option("--units <n>", "units per arm at the end of a run").argParser(whole(1, 1_000_000_000)))
+    .option("--stage <name>", "as a first attempt at this stage of a rollout is judged")
     .addOption(tableOrJson())
-    .action(async ({ file, units, output: format }: { file: string; units?: number; output: "table" | "json" }) => {
-      stdout(await explain(file, { units: units ?? null, output: format }));
-    });
+    .action(
+      async ({
+        file,
+        units,
+        stage,
+        output: format,
+      }: {
+        file: string;
+        units?: number;
+        stage?: string;
+        output: "table" | "json";
+      }) => {
+        stdout(await explain(file, { units: units ?? null, stage: stage ?? null, output: format }));
+      },
+    );
 
   program
     .command("backtest")
@@ -388,6 +407,12 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
   return program;
 }
 
+function stagesText({ stages }: Analysis): string {
+  if (stages === undefined) return "";
+  const names = stages.map(({ name, weight }) => `${name}${weight === null ? "" : ` ${formatPercent(weight)}`}`);
+  return `, ${stages.length} stages: ${names.join(", ")}`;
+}
+
 /** What of a record was written or read back. */
 interface RecordSummary {
   readonly schema: number;
@@ -410,6 +435,7 @@ interface RunOptions {
   readonly end?: Instant;
   readonly arg: Record<string, string>;
   readonly rollout?: Rollout;
+  readonly stage?: string;
   readonly notify: string[];
   readonly idempotencyKey?: string;
   readonly wait: boolean;
@@ -426,12 +452,15 @@ async function toRequest({
   end,
   arg,
   rollout: place,
+  stage,
   notify,
 }: RunOptions): Promise<StartRunRequest> {
   if ((file === undefined) === (analysis === undefined))
     throw new TouchstoneError("invalid_request", "give one of --file and --analysis");
   if ((start === undefined) !== (end === undefined))
     throw new TouchstoneError("invalid_request", "give --start and --end together");
+  if (stage !== undefined && place === undefined)
+    throw new TouchstoneError("invalid_request", "--stage is of a rollout; give --rollout too");
   const window: Window | undefined = start === undefined || end === undefined ? undefined : { start, end };
   return {
     analysis: file === undefined ? (analysis ?? "") : readAnalysis(await readText(file), file).document,
@@ -439,7 +468,7 @@ async function toRequest({
     candidate: { label: candidate },
     ...(window === undefined ? {} : { window }),
     ...(Object.keys(arg).length === 0 ? {} : { args: arg }),
-    ...(place === undefined ? {} : { rollout: place }),
+    ...(place === undefined ? {} : { rollout: { ...place, ...(stage === undefined ? {} : { stage }) } }),
     ...(notify.length === 0 ? {} : { notify }),
   };
 }

@@ -8,6 +8,7 @@ import {
   type OverrideRequest,
   type StartRunRequest,
 } from "../model/run.ts";
+import { RolloutView } from "../model/rollout.ts";
 import { ScheduleListItem, ScheduleView, type Schedule } from "../model/schedule.ts";
 import { z } from "zod";
 
@@ -20,6 +21,8 @@ export interface Client {
     parameters: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<{ items: RunListItem[]; nextCursor: string | null }>;
+  /** @param place  `namespace/name`, with `@revision` where it is not the newest. */
+  readRollout(place: string, analysis: string | null, signal: AbortSignal): Promise<RolloutView>;
   readReport(id: string, signal: AbortSignal): Promise<Report>;
   cancelRun(id: string, signal: AbortSignal): Promise<RunView>;
   overrideRun(id: string, request: OverrideRequest, signal: AbortSignal): Promise<RunView>;
@@ -91,6 +94,7 @@ export function createClient(baseUrl: string, token: string | null): Client {
         `/v1/runs?${new URLSearchParams(parameters).toString()}`,
         signal,
       ),
+    readRollout: (place, analysis, signal) => ask(RolloutView, rolloutPath(place, analysis), signal),
     readReport: (id, signal) => ask(Report, `/v1/runs/${encodeURIComponent(id)}/report`, signal),
     readReportText: (id, signal) => askText(`/v1/runs/${encodeURIComponent(id)}/report`, signal),
     async readEvidence(id, signal) {
@@ -126,6 +130,19 @@ export function createClient(baseUrl: string, token: string | null): Client {
       await ask(z.null(), `/v1/schedules/${encodeURIComponent(name)}`, signal, { method: "DELETE" });
     },
   };
+}
+
+/** @throws TouchstoneError `invalid_request` when the place is not written as namespace/name[@revision]. */
+function rolloutPath(place: string, analysis: string | null): string {
+  const match = /^([^/]+)\/([^@]+)(?:@(.+))?$/.exec(place);
+  if (match === null)
+    throw new TouchstoneError(
+      "invalid_request",
+      `${place} is not written as namespace/name or namespace/name@revision`,
+    );
+  const parts = match.slice(1).filter((part) => part !== undefined);
+  const query = analysis === null ? "" : `?analysis=${encodeURIComponent(analysis)}`;
+  return `/v1/rollouts/${parts.map(encodeURIComponent).join("/")}${query}`;
 }
 
 function writing(method: string, body: unknown, idempotencyKey: string | null): RequestInit {

@@ -1,9 +1,13 @@
+import { TouchstoneError } from "../errors.ts";
+import { sharesOfRun } from "../judge/attempts.ts";
+import { withShares } from "../judge/judge.ts";
 import { mayRollBack, provenSides, sharesOf } from "../judge/budget.ts";
 import { clockOf, firstLookAt } from "../judge/clock.ts";
 import { formatStatistic } from "../judge/format.ts";
 import type { Analysis, Metric } from "../model/analysis.ts";
 import { canonicalJson } from "../model/canonical.ts";
-import { readAnalysis } from "../model/read-analysis.ts";
+import { readAnalysis, type ReadAnalysis } from "../model/read-analysis.ts";
+import { analysisOfStage } from "../model/resolve-stages.ts";
 import { epochSeconds, toInstant } from "../model/time.ts";
 import { componentsOf, detectabilityOf, type Detectability, type Looks } from "./detectability.ts";
 import { toExplanationText } from "./explanation-text.ts";
@@ -32,9 +36,14 @@ export interface Explanation {
 /** What is in force, in full: for whoever wants to know why a run decides as it does, before it runs. */
 export async function explain(
   path: string,
-  { units, output }: { readonly units: number | null; readonly output: "table" | "json" },
+  {
+    units,
+    stage,
+    output,
+  }: { readonly units: number | null; readonly stage: string | null; readonly output: "table" | "json" },
 ): Promise<string> {
-  const { analysis } = readAnalysis(await readText(path), path);
+  const read = readAnalysis(await readText(path), path);
+  const analysis = stage === null ? read.analysis : ofStage(read, stage);
   const looks = looksOf(analysis);
   const explanation: Explanation = {
     analysis,
@@ -46,6 +55,18 @@ export async function explain(
     betweenNoneAndMargin: BETWEEN,
   };
   return output === "json" ? `${canonicalJson(explanation)}\n` : toExplanationText(explanation);
+}
+
+/** As a first attempt at this stage is judged. @throws TouchstoneError `invalid_request` when no stage has the name. */
+function ofStage({ document, analysis }: ReadAnalysis, name: string): Analysis {
+  const stage = analysis.stages?.find((one) => one.name === name);
+  if (stage === undefined) {
+    const names = analysis.stages?.map((one) => one.name).join(", ") ?? "none";
+    throw new TouchstoneError("invalid_request", `${analysis.name} has no stage ${name}; it declares ${names}`);
+  }
+  const unused = { rollback: 0, promote: 0 };
+  const shares = sharesOfRun(stage.rollbackShare, { stage: unused, rollout: unused });
+  return withShares(analysisOfStage(document, analysis, name), shares);
 }
 
 const BETWEEN =

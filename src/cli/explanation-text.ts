@@ -14,6 +14,7 @@ export function toExplanationText(explanation: Explanation): string {
     "",
     ...planLines(analysis, looks),
     "",
+    ...stageLines(analysis),
     "METRICS",
     ...toColumns([METRIC_HEADER, ...analysis.metrics.map(metricRow)]),
     "",
@@ -88,6 +89,44 @@ function planLines(
   ];
   return toColumns(rows);
 }
+
+function stageLines({ stages, budgets }: Analysis): string[] {
+  if (stages === undefined) return [];
+  const rows = stages.map((stage) => [
+    stage.name,
+    stage.group ?? "–",
+    stage.weight === null ? "–" : formatPercent(stage.weight),
+    time(stage.durationSeconds),
+    time(stage.everySeconds),
+    time(stage.minDurationSeconds),
+    String(stage.minUnits),
+    stage.policy,
+    stage.carry ? "yes" : "no",
+    formatPercent(budgets.rollback * stage.rollbackShare),
+    Object.entries(stage.args)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" "),
+  ]);
+  return [
+    "STAGES, of which the attempts share the rollback budget of each; every stage has the whole promote budget, since all must promote. --stage NAME explains one",
+    ...toColumns([STAGE_HEADER, ...rows]),
+    "",
+  ];
+}
+
+const STAGE_HEADER = [
+  "stage",
+  "group",
+  "weight",
+  "duration",
+  "every",
+  "not before",
+  "min units",
+  "policy",
+  "goes on from the stages before",
+  "rollback budget",
+  "arguments",
+];
 
 /** Edges shown at either end. */
 const SHOWN = 4;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { digestOf } from "./canonical.ts";
 import { Name } from "./name.ts";
 import { Query } from "./query.ts";
+import { Stage, StageInput } from "./stage.ts";
 import { Duration } from "./time.ts";
 
 /**
@@ -329,6 +330,14 @@ export const AnalysisDocument = z
         .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), z.string().max(256).nullable())
         .optional()
         .describe("Arguments that queries use, with their defaults; null: every run must give it."),
+      stages: z
+        .array(StageInput)
+        .min(1, "needs at least one stage")
+        .max(20)
+        .optional()
+        .describe(
+          "The stages of a rollout in their order. Declared, a run that belongs to a rollout must name one of them, and they share the rollback budget.",
+        ),
       metrics: z.array(MetricInput).min(1, "needs at least one metric").max(100),
     }),
   })
@@ -414,6 +423,7 @@ export const Analysis = z
       minSteps: z.number(),
     }),
     args: z.record(z.string(), z.string().nullable()),
+    stages: z.array(Stage).optional().describe("Absent where none are declared."),
     metrics: z.array(Metric),
   })
   .meta({ id: "Analysis" });

@@ -23,6 +23,8 @@ export interface LookState {
   } | null;
   /** How much of the analysis's error budgets this run has used up, as fractions: what later attempts cannot use again. */
   readonly spent?: { readonly rollback: number; readonly promote: number };
+  /** Of the evidence of the run's own stage; only where that of earlier stages counts too, which the rest is of. */
+  readonly own?: LookState;
   /** By candidate label; only in rainbow runs. */
   readonly rainbow?: Readonly<Record<string, CandidateState>>;
   /** The candidates against each other, as they were last compared; only in rainbow runs. */

@@ -2,7 +2,7 @@ import { TouchstoneError, type Issue } from "../errors.ts";
 import { AnalysisDocument, type Analysis } from "./analysis.ts";
 import { toIssues } from "./issues.ts";
 import { readYaml } from "./read-yaml.ts";
-import { resolveAnalysis } from "./resolve-analysis.ts";
+import { resolveWithStages } from "./resolve-stages.ts";
 
 /** An analysis as it was written and as it is in force. */
 export interface ReadAnalysis {
@@ -34,7 +34,7 @@ export function readAnalysis(text: string, origin: string): ReadAnalysis {
 export function checkAnalysis(value: unknown): ReadAnalysis | { issues: Issue[] } {
   const parsed = AnalysisDocument.safeParse(value);
   if (!parsed.success) return { issues: toIssues(parsed.error) };
-  const resolved = resolveAnalysis(parsed.data);
+  const resolved = resolveWithStages(parsed.data);
   return "issues" in resolved ? resolved : { document: parsed.data, analysis: resolved.analysis };
 }
 

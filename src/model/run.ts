@@ -135,6 +135,15 @@ export const OverrideRequest = z
   .meta({ id: "OverrideRequest" });
 export type OverrideRequest = z.infer<typeof OverrideRequest>;
 
+/** Evidence of the stages before, which a run of a later stage goes on from. */
+export const Carried = z
+  .object({
+    from: Instant.describe("Samples from here on count too; the run's own window begins later."),
+    stages: z.array(z.string()).describe("The stages that they are from, in their order."),
+  })
+  .meta({ id: "Carried" });
+export type Carried = z.infer<typeof Carried>;
+
 /** What a look needs to know of a run: what was asked, with the snapshot of its analysis. It never changes. */
 export const Run = z
   .object({
@@ -154,11 +163,12 @@ export const Run = z
     notify: z.array(Name).optional().describe("The notification targets that are told when the run ends."),
     schedule: SlotName.optional(),
     canary: CanaryExecution.optional().describe("Of a run that was asked for over Kayenta's API."),
+    carried: Carried.optional().describe("Absent where the run starts afresh."),
     budgetShares: z
       .object({ rollback: z.number(), promote: z.number() })
       .optional()
       .describe(
-        "How much of the analysis's error budgets earlier attempts have left for this run; all of it where absent.",
+        "How much of the analysis's error budgets this run may use, after the other stages and attempts of its rollout; all of it where absent.",
       ),
   })
   .meta({ id: "RunSnapshot" });
@@ -183,6 +193,20 @@ export const CandidateReport = z
   .meta({ id: "CandidateReport" });
 export type CandidateReport = z.infer<typeof CandidateReport>;
 
+/** What the evidence of a stage says by itself, where the findings count that of the stages before too. */
+export const OwnEvidence = z
+  .object({
+    decision: Decision.describe(
+      "By the evidence of this stage alone. A rollback here rolls back; a promotion needs promote here, which asks for less proof than in the whole, and in the whole.",
+    ),
+    summary: z.string(),
+    reasons: z.array(Reason),
+    findings: z.array(Finding),
+    budgets: z.object({ rollback: z.number(), promote: z.number() }),
+  })
+  .meta({ id: "OwnEvidence" });
+export type OwnEvidence = z.infer<typeof OwnEvidence>;
+
 /** What one look says. Equal input gives an equal report, byte for byte. */
 export const Report = z
   .object({
@@ -205,6 +229,8 @@ export const Report = z
       .describe("Rainbow: the candidates against each other; null before the first verdict."),
     window: Window.nullable(),
     rollout: Rollout.nullable(),
+    carried: Carried.optional().describe("The findings are of the stages before and of this one together."),
+    ownEvidence: OwnEvidence.optional(),
     look: z.object({ n: z.int(), at: Instant }),
     decision: Decision,
     verdict: Verdict.nullable(),
@@ -270,6 +296,8 @@ export const RunView = z
     best: z.string().nullable().optional(),
     comparisons: Comparisons.nullable().optional(),
     window: Window.nullable(),
+    carried: Carried.optional(),
+    ownEvidence: OwnEvidence.optional(),
     args: z.record(z.string(), z.string()),
     rollout: Rollout.nullable(),
     schedule: SlotName.optional(),

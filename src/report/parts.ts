@@ -3,7 +3,7 @@ import type { CandidatePair, Comparisons } from "../model/comparison.ts";
 import type { Finding, Reason } from "../model/finding.ts";
 import type { Report, RunView } from "../model/run.ts";
 
-/** What a report says of one candidate; a run of one candidate has one part. */
+/** What a report says of one candidate; a run of one candidate has one part, and another of its stage alone where evidence of stages before counts too. */
 export interface ReportPart {
   readonly label: string;
   /** Null where the report's own summary says it already. */
@@ -15,8 +15,9 @@ export interface ReportPart {
 
 export function partsOf(report: Report): ReportPart[] {
   if (report.candidates === undefined) {
-    const { decision, findings, reasons } = report;
-    return [{ label: report.candidate?.label ?? "", summary: null, decision, findings, reasons }];
+    const { decision, findings, reasons, ownEvidence } = report;
+    const whole = { label: report.candidate?.label ?? "", summary: null, decision, findings, reasons };
+    return ownEvidence === undefined ? [whole] : [whole, { label: "this stage alone", ...ownEvidence }];
   }
   return report.candidates.map(({ version, ...part }) => ({ label: version.label, ...part }));
 }

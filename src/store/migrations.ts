@@ -273,6 +273,21 @@ const MIGRATIONS: readonly { readonly name: string; readonly script: string }[] 
       );
       create index canary_configs_name on touchstone.canary_configs (project, name);`,
   },
+  {
+    name: "stages of a rollout share its error budgets",
+    // What was started before, or is started by an older process, may use up to 0.8 of the budgets; of a staged run from before the rollout was its stage.
+    script: `
+      alter table touchstone.runs add column rollout_key text;
+      alter table touchstone.runs add column stage text;
+      alter table touchstone.runs add column share_rollback double precision not null default 0.8;
+      alter table touchstone.runs add column share_promote double precision not null default 0.8;
+      create index runs_rollout_key on touchstone.runs (project, (coalesce(rollout_key, identity)), seq desc) where identity is not null;
+      create index runs_rollout_name on touchstone.runs (project, namespace, rollout_name, seq desc) where identity is not null;
+      alter table touchstone.deleted_attempts add column rollout_key text;
+      alter table touchstone.deleted_attempts add column stage text;
+      alter table touchstone.deleted_attempts add column spent_unpromoted double precision;
+      create index deleted_attempts_rollout on touchstone.deleted_attempts (project, (coalesce(rollout_key, identity)));`,
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

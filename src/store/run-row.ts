@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Decision, Verdict } from "../model/finding.ts";
 import { Override, parseRun, RunStatus, ToldByController, type Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
+import { USED_PROMOTE, USED_ROLLBACK } from "./earlier-runs.ts";
 import type { Ask } from "./sql.ts";
 import type { StoredRun } from "./store.ts";
 
@@ -13,6 +14,7 @@ export const NEWEST_OVERRIDE = `
 /** What of a run may change, for whoever has its snapshot. */
 export const CHANGING_COLUMNS = `
   id, seq::text as seq, project, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
+  ${USED_ROLLBACK} as used_rollback, ${USED_PROMOTE} as used_promote,
   touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
   (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides, ${NEWEST_OVERRIDE} as override`;
 /** Of a run without its report, for lists. */
@@ -39,6 +41,8 @@ const ChangingRow = z.object({
   state: z.string().nullable(),
   leased_by: z.string().nullable(),
   trace_parent: z.string().nullable(),
+  used_rollback: z.number(),
+  used_promote: z.number(),
   created_at: Instant,
   due_at: Instant,
   decided_at: Instant.nullable(),
@@ -91,5 +95,6 @@ function storedRun(row: z.infer<typeof ChangingRow>, run: Run): StoredRun {
     error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail ?? "" },
     traceParent: row.trace_parent,
     told: row.told == null ? null : ToldByController.parse(JSON.parse(row.told)),
+    used: { rollback: row.used_rollback, promote: row.used_promote },
   };
 }

@@ -1,3 +1,4 @@
+import { ROLLOUT_KEY, USED_PROMOTE, USED_ROLLBACK } from "./earlier-runs.ts";
 import type { Ask, Sql } from "./sql.ts";
 import type { DeletedRuns, KeepingStore } from "./store.ts";
 
@@ -98,10 +99,12 @@ async function deleteEndedRuns(tx: Ask, endedBeforeSeconds: number, limit: numbe
   if (ids.length === 0) return { runs: 0, contentBytes: 0 };
   // A budget that was spent stays spent, also when nobody can look up any more what for.
   await tx.query(
-    `insert into touchstone.deleted_attempts as d (project, identity, attempts, spent_rollback, spent_promote)
-     select project, identity, max(attempt), sum(spent_rollback), sum(spent_promote) from touchstone.runs
+    `insert into touchstone.deleted_attempts as d (project, identity, rollout_key, stage, attempts, spent_rollback, spent_promote, spent_unpromoted)
+     select project, identity, max(${ROLLOUT_KEY}), max(stage), max(attempt), sum(${USED_ROLLBACK}), sum(${USED_PROMOTE}),
+       sum(case when verdict = 'promote' then 0 else ${USED_PROMOTE} end) from touchstone.runs
      where id = any($1) and identity is not null group by project, identity
      on conflict (project, identity) do update set attempts = greatest(d.attempts, excluded.attempts),
+       spent_unpromoted = coalesce(d.spent_unpromoted, d.spent_promote) + excluded.spent_unpromoted,
        spent_rollback = d.spent_rollback + excluded.spent_rollback, spent_promote = d.spent_promote + excluded.spent_promote`,
     [ids],
   );

@@ -2,8 +2,10 @@ import { TouchstoneError } from "../errors.ts";
 import { canonicalJson, digestOf } from "../model/canonical.ts";
 import type { Rollout, Run } from "../model/run.ts";
 import { Instant } from "../model/time.ts";
+import { readEarlierRuns } from "./earlier-runs.ts";
 import { endLive } from "./end-runs.ts";
 import { listEvidence } from "./evidence.ts";
+import { listRollouts } from "./list-rollouts.ts";
 import { keepOutcome, takeKey } from "./idempotency-keys.ts";
 import { readCursor, toPage } from "./page.ts";
 import {
@@ -20,17 +22,7 @@ import {
 import { payloadVersionOf } from "./payload-version.ts";
 import type { Ask, Sql, SqlValue } from "./sql.ts";
 import { tellOfOverride } from "./tell-of-runs.ts";
-import type {
-  EarlierAttempts,
-  NewOverride,
-  NewRun,
-  Page,
-  RunFilter,
-  RunStore,
-  StartedRun,
-  StoredLook,
-  StoredRun,
-} from "./store.ts";
+import type { NewOverride, NewRun, Page, RunFilter, RunStore, StartedRun, StoredLook, StoredRun } from "./store.ts";
 
 /** A post that repeats a decided run within this time gets that run; later it opens a new attempt. */
 const SAME_ATTEMPT_SECONDS = 60;
@@ -54,6 +46,8 @@ export const createRunStore = (sql: Sql): RunStore => ({
     const parsed = rows.map((row) => RunRow.parse(row));
     return toPage(parsed, page, (row) => row.seq, toStoredRun);
   },
+
+  listRollouts: (project, filter, page) => listRollouts(sql, project, filter, page),
 
   async listLooks(project, id, page) {
     const rows = await sql.query(
@@ -135,11 +129,14 @@ export async function startRun(
   const first = build(now, null);
   let { run, dueAt } = first;
   let identity: string | null = null;
+  let rolloutKey: string | null = null;
   let attempt: number | null = null;
   let superseded: string[] = [];
   if (rollout !== null) {
-    const { attempt: given } = rollout;
-    identity = runIdentity(rollout, run.analysis.name, run.baseline.label, candidateLabels(run));
+    const { attempt: given, stage: _, ...place } = rollout;
+    const [analysis, baseline, candidate] = [run.analysis.name, run.baseline.label, candidateLabels(run)];
+    identity = runIdentity(rollout, analysis, baseline, candidate);
+    rolloutKey = runIdentity(place, analysis, baseline, candidate);
     // Posts for one rollout take turns, so that two of them cannot both find nothing.
     await tx.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [
       `${project}/${rollout.namespace}/${rollout.name}`,
@@ -151,15 +148,16 @@ export async function startRun(
     }
     superseded = await supersede(tx, project, rollout, actor);
     attempt = given ?? (await nextAttempt(tx, project, identity));
-    // Every attempt of a rollout shares one error budget, the first one too.
-    const again = build(now, await spentByAttempts(tx, project, identity));
+    // All stages and attempts of a rollout share one error budget, the first one too.
+    const again = build(now, await readEarlierRuns(tx, project, rolloutKey, identity));
     run = { ...again.run, id: first.run.id };
     dueAt = again.dueAt;
   }
   admit();
   const [row] = await tx.query(
-    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at, trace_parent, v)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ${CHANGING_COLUMNS}`,
+    `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, namespace, rollout_name, revision, identity, attempt, due_at, trace_parent,
+       rollout_key, stage, share_rollback, share_promote, v)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning ${CHANGING_COLUMNS}`,
     [
       run.id,
       project,
@@ -175,6 +173,10 @@ export async function startRun(
       attempt,
       dueAt,
       traceParent ?? null,
+      rolloutKey,
+      rollout?.stage ?? null,
+      run.budgetShares?.rollback ?? 1,
+      run.budgetShares?.promote ?? 1,
       payloadVersionOf(run),
     ],
     "touchstone_start_run",
@@ -282,17 +284,6 @@ async function supersede(
   if (ids.length > 0)
     await endLive(tx, { status: "cancelled", code: "superseded", detail, actor }, "id = any($3)", [ids]);
   return ids;
-}
-
-/** One statement each, so that attempts which retention deletes at this moment are counted once. */
-async function spentByAttempts(tx: Ask, project: string, identity: string): Promise<EarlierAttempts> {
-  const [row] = await tx.query<{ rollback: number; promote: number }>(
-    `select coalesce(sum(spent_rollback), 0)::float8 as rollback, coalesce(sum(spent_promote), 0)::float8 as promote from (
-       select spent_rollback, spent_promote from touchstone.runs where project = $1 and identity = $2
-       union all select spent_rollback, spent_promote from touchstone.deleted_attempts where project = $1 and identity = $2) attempts`,
-    [project, identity],
-  );
-  return { spentRollback: row?.rollback ?? 0, spentPromote: row?.promote ?? 0 };
 }
 
 async function nextAttempt(tx: Ask, project: string, identity: string): Promise<number> {

@@ -42,6 +42,8 @@ export interface RunStore {
   startRun(start: NewRun): Promise<StartedRun>;
   readRun(project: string, id: string): Promise<StoredRun | null>;
   listRuns(project: string, filter: RunFilter, page: Page): Promise<Listed<StoredRun>>;
+  /** Those with the newest run first. */
+  listRollouts(project: string, filter: RolloutFilter, page: Page): Promise<Listed<StoredRollout>>;
   listLooks(project: string, id: string, page: Page): Promise<Listed<StoredLook>>;
   /** What each look was given, beside its report; of looks without evidence only that. */
   listEvidence(project: string, id: string, page: Page): Promise<Listed<StoredEvidence>>;
@@ -312,15 +314,32 @@ export interface NewRun {
   readonly actor: string;
   /** Under which span the looks of the run belong; null or left out where nobody traces. No part of what is judged. */
   readonly traceParent?: TraceParent | null;
-  /**
-   * @param earlier  what the attempts before this one have used up of their error budgets, as fractions; null where the run belongs to no rollout.
-   */
-  readonly build: (now: Instant, earlier: EarlierAttempts | null) => { run: Run; dueAt: Instant };
+  /** @param earlier  what runs of the same rollout, analysis, baseline and candidate came before; null where the run belongs to no rollout. */
+  readonly build: (now: Instant, earlier: EarlierRuns | null) => { run: Run; dueAt: Instant };
 }
 
-export interface EarlierAttempts {
-  readonly spentRollback: number;
-  readonly spentPromote: number;
+/** Fractions of the error budgets of an analysis. */
+export interface Spent {
+  readonly rollback: number;
+  readonly promote: number;
+}
+
+/** Of one rollout, analysis, baseline and candidate. A live run counts with all that it may use, a run that its evidence ended early with all that it might have. */
+export interface EarlierRuns {
+  /** What the attempts at the same stage have used up. */
+  readonly stage: Spent;
+  /** Of the rollback budget what all have used up; of the promote budget what attempts at the same stage have, and others that did not promote. */
+  readonly rollout: Spent;
+  /** The newest first, as far as they are stored. */
+  readonly runs: readonly EarlierRun[];
+}
+
+export interface EarlierRun {
+  readonly stage: string | null;
+  readonly verdict: Verdict | null;
+  /** Where its window starts. */
+  readonly start: Instant | null;
+  readonly analysisDigest: string;
 }
 
 export interface StartedRun {
@@ -353,6 +372,23 @@ export interface StoredRun {
   readonly traceParent: TraceParent | null;
   /** What the controller of its rollout has told; null where none has. */
   readonly told: ToldByController | null;
+  /** Of the analysis's error budgets, as fractions; while it lives all that it may use. */
+  readonly used: Spent;
+}
+
+/** The runs of one rollout under one analysis, of one baseline and candidate. */
+export interface StoredRollout {
+  /** At least one, the newest first; without their reports. */
+  readonly runs: readonly StoredRun[];
+  /** What runs that retention has deleted used up, by stage. */
+  readonly deleted: readonly { readonly stage: string | null; readonly attempts: number; readonly used: Spent }[];
+}
+
+export interface RolloutFilter {
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly analysis?: string | undefined;
 }
 
 export interface StoredLook {

@@ -10,7 +10,7 @@ import type { Sql } from "../../src/store/sql.ts";
 import { checkSchema, migrate } from "../../src/store/migrations.ts";
 import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import type { Claim, Idempotency, StartedRun, Store, StoredAnalysis } from "../../src/store/store.ts";
+import type { Claim, EarlierRuns, Idempotency, StartedRun, Store, StoredAnalysis } from "../../src/store/store.ts";
 import { runOf, SMALL_ANALYSIS } from "../fixtures.ts";
 
 const NEVER = "2100-01-01T00:00:00.000Z";
@@ -679,11 +679,127 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         expect(await store.deleteEndedRuns(90 * DAY, 10)).toMatchObject({ runs: 1 });
       }
       expect((await attempt(rollout)).run.attempt).toBe(3);
-      expect(seen.filter((earlier) => earlier !== null)).toEqual([
-        { spentRollback: 0, spentPromote: 0 },
-        { spentRollback: 0.25, spentPromote: 0.125 },
-        { spentRollback: 0.5, spentPromote: 0.25 },
-      ]);
+      const used = (rollback: number, promote: number) => {
+        const own = { rollback, promote };
+        return { stage: own, rollout: own, runs: [] };
+      };
+      expect(seen.filter((earlier) => earlier !== null)).toEqual([used(0, 0), used(0.25, 0.125), used(0.5, 0.25)]);
+    });
+
+    describe("stages of one rollout", () => {
+      const shares = { rollback: 0.16, promote: 0.8 };
+      const seen: EarlierRuns[] = [];
+      beforeEach(() => void seen.splice(0));
+
+      const startStage = (stage?: string, place: Rollout = rollout) =>
+        store.startRun({
+          project: "default",
+          requestDigest: "sha256:body",
+          rollout: stage === undefined ? place : { ...place, stage },
+          idempotency: null,
+          actor: "a test",
+          admit: () => undefined,
+          build(_, earlier) {
+            if (earlier !== null) seen.push(earlier);
+            const run = runOf({
+              id: `run_${(ids += 1)}`,
+              rollout: { ...place, ...(stage === undefined ? {} : { stage }) },
+            });
+            return { run: { ...run, budgetShares: shares }, dueAt: PAST };
+          },
+        });
+
+      const end = async (decision: Verdict, spent = { rollback: 0.02, promote: 0.1 }) => {
+        const claimed = await claim("a");
+        await store.storeLook(claimed, {
+          at: claimed.now,
+          decision,
+          summary: `${decision}: a test`,
+          score: null,
+          report: "{}",
+          state: { v: 2, looks: 1, metrics: {}, digest: "d", sampleRatio: null, spent },
+          nextAt: null,
+        });
+      };
+
+      test("a live run counts with all it may use, one that its evidence ended early with all it might have had", async () => {
+        await startStage("1");
+        await startStage("5");
+        expect(seen.at(-1)).toMatchObject({
+          stage: { rollback: 0, promote: 0 },
+          rollout: { rollback: 0.16, promote: 0.8 },
+        });
+        await end("promote");
+        await startStage("25");
+        // The promoted one leaves the promote budget to the other stages, and nothing of its share of the rollback budget.
+        expect(seen.at(-1)?.rollout.rollback).toBeCloseTo(0.32, 12);
+        expect(seen.at(-1)?.rollout.promote).toBeCloseTo(0.8, 12);
+        expect(seen.at(-1)?.runs.map(({ stage, verdict }) => [stage, verdict])).toEqual([
+          ["5", null],
+          ["1", "promote"],
+        ]);
+        await end("pause");
+        await startStage("50");
+        expect(seen.at(-1)?.rollout.rollback).toBeCloseTo(0.16 + 0.02 + 0.16, 12);
+        expect(seen.at(-1)?.rollout.promote).toBeCloseTo(0.1 + 0.8, 12);
+      });
+
+      test("another revision, baseline or candidate is another rollout with budgets of its own", async () => {
+        await startStage("1");
+        await startStage("1", { ...rollout, revision: "8" });
+        expect(seen.at(-1)).toEqual({
+          stage: { rollback: 0, promote: 0 },
+          rollout: { rollback: 0, promote: 0 },
+          runs: [],
+        });
+      });
+
+      test("what stages have spent stays spent when retention deletes their runs", async () => {
+        await startStage("1");
+        await end("promote");
+        await startStage("5");
+        await end("pause");
+        await age("91 days");
+        expect(await store.deleteEndedRuns(90 * DAY, 10)).toMatchObject({ runs: 2 });
+        await startStage("5");
+        const last = seen.at(-1);
+        expect(last?.stage).toEqual({ rollback: 0.02, promote: 0.1 });
+        expect(last?.rollout.rollback).toBeCloseTo(0.18, 12);
+        // The promote budget of the other stage was its own.
+        expect(last?.rollout.promote).toBeCloseTo(0.1, 12);
+        const [found] = (await store.listRollouts("default", {}, { limit: 10, cursor: null })).items;
+        expect(found?.deleted.length).toBe(2);
+        expect(found?.deleted).toEqual(
+          expect.arrayContaining([
+            { stage: "1", attempts: 1, used: { rollback: 0.16, promote: 0.1 } },
+            { stage: "5", attempts: 1, used: { rollback: 0.02, promote: 0.1 } },
+          ]),
+        );
+      });
+
+      test("rollouts are listed by their newest run, page by page, each with all of its runs", async () => {
+        const places = ["a", "b", "c"].map((name): Rollout => ({ ...rollout, name }));
+        for (const place of places) await startStage("1", place);
+        await startStage("5", places[0]);
+        await start({});
+        const pages: string[][] = [];
+        let cursor: string | null = null;
+        do {
+          const page: Awaited<ReturnType<Store["listRollouts"]>> = await store.listRollouts(
+            "default",
+            {},
+            { limit: 2, cursor },
+          );
+          pages.push(
+            page.items.map(({ runs }) => runs.map(({ run }) => `${run.rollout?.name}/${run.rollout?.stage}`).join(" ")),
+          );
+          cursor = page.nextCursor;
+        } while (cursor !== null);
+        expect(pages).toEqual([["a/5 a/1", "c/1"], ["b/1"]]);
+        const one = await store.listRollouts("default", { name: "b" }, { limit: 2, cursor: null });
+        expect(one.items.map(({ runs }) => runs.length)).toEqual([1]);
+        expect((await store.listRollouts("other", {}, { limit: 2, cursor: null })).items).toEqual([]);
+      });
     });
 
     test("analyses are put, read, listed and deleted; those of files stay with the files", async () => {
