@@ -19,6 +19,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: "the compatibility judge on the test vectors of Kayenta's own classifier",
     load: () => import("./kayenta-oracle.ts"),
   },
+  kayenta: {
+    about:
+      "Kayenta's own judge, compiled from a checkout, beside ours on random requests, and the speed of POST /judge",
+    load: () => import("./kayenta.ts"),
+  },
   service: {
     about: "posts, reads and a backlog on the whole stack, beside a bare Express with one insert",
     load: () => import("./service.ts"),
