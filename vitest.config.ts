@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { countingReporter } from "./test/reporter.ts";
 
-/** `unit` runs in seconds without a server; `services` starts its own; `calibration` simulates; `faults` judges bad evidence; `campaign` kills real processes. See README, "Tests". */
+/** `unit` runs in seconds without a server; `services` starts its own; `controllers` runs the controllers' own Go code; `calibration` simulates; `faults` judges bad evidence; `campaign` kills real processes. See README, "Tests". */
 export default defineConfig({
   test: {
     reporters: ["default", countingReporter()],
@@ -10,7 +10,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/services/**", "test/calibration/**", "test/faults/**", "test/campaign/**"],
+          exclude: [
+            "test/services/**",
+            "test/calibration/**",
+            "test/faults/**",
+            "test/campaign/**",
+            "test/controllers/**",
+          ],
           isolate: false,
           setupFiles: "test/seed-properties.ts",
           // Far above what any takes: a busy machine is no fault.
@@ -24,6 +30,15 @@ export default defineConfig({
           include: ["test/services/**/*.test.ts"],
           globalSetup: "test/services/global-setup.ts",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "controllers",
+          include: ["test/controllers/**/*.test.ts"],
+          globalSetup: "test/controllers/global-setup.ts",
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
