@@ -15,6 +15,7 @@ import { runnableIssues } from "../start-run.ts";
 import { backtestRecords } from "./backtest.ts";
 import { calibrate } from "./calibrate.ts";
 import { createClient, type Client } from "./client.ts";
+import { addDoctorCommand } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { addImportCommand } from "./import-kayenta.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
@@ -377,6 +378,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
 
   addVerifyCommand(program, { client, stdout, setExit });
   addImportCommand(program, { stdout, stderr });
+  addDoctorCommand(program, { token: () => readConfig().secrets.token, stdout, setExit });
 
   program
     .command("backup <file>")

@@ -1,6 +1,31 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
+
+/** A manifest that we ship. */
+export function deployed(path: string): string {
+  return fileURLToPath(new URL(`../../deploy/${path}`, import.meta.url));
+}
+
+/** What Argo would show of an analysis run; see go/argo.go. */
+export const ARGO_STATE = z.object({
+  run: z.int(),
+  measurement: z.string(),
+  phase: z.string(),
+  value: z.string(),
+  message: z.string(),
+  errors: z.int(),
+  waitSeconds: z.number(),
+});
+/** How Flagger reads the answer to a hook; see go/flagger.go. */
+export const HOOK_ANSWER = z.object({ error: z.string().nullable() });
+export const QUERY_ANSWER = z.object({
+  online: z.boolean(),
+  onlineError: z.string().nullable(),
+  value: z.number().nullable(),
+  error: z.string().nullable(),
+});
 
 /** The controllers' own code in its process: one command, one answer. */
 export interface Driver {
