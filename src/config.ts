@@ -277,9 +277,15 @@ function targetSecrets(targets: readonly TargetConfig[]): string[] {
     targets.flatMap((target) => {
       switch (target.type) {
         case "webhook":
+        case "postmortem":
           return [...target.secrets, ...Object.values(target.headers ?? {})];
+        case "cloudevents":
+        case "alertmanager":
+          return Object.values(target.headers ?? {});
         case "slack":
           return [target.url];
+        case "grafana":
+          return [target.token];
       }
     }),
   );

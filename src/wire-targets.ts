@@ -1,10 +1,15 @@
 import { TouchstoneError, type Issue } from "./errors.ts";
-import type { TargetConfig, WebhookTarget } from "./model/target.ts";
+import type { RunEvent } from "./model/event.ts";
+import type { PostMortemTarget, TargetConfig, WebhookTarget } from "./model/target.ts";
 import { durationSeconds, type Duration } from "./model/time.ts";
 import { readKey } from "./notify/signature.ts";
+import { createAlertmanager } from "./notify/alertmanager.ts";
+import { createCloudEvents } from "./notify/cloudevents.ts";
+import { createGrafana } from "./notify/grafana.ts";
+import { createPostMortem, type ReadPack } from "./notify/postmortem.ts";
 import { createSlack } from "./notify/slack.ts";
 import type { NotificationTarget, Send, Targets } from "./notify/target.ts";
-import { wantsEvent } from "./notify/wants.ts";
+import { wantsEvent, wantsPostMortem } from "./notify/wants.ts";
 import { createWebhook } from "./notify/webhook.ts";
 import type { Post } from "./post.ts";
 import { readSecret } from "./wire-sources.ts";
@@ -17,8 +22,14 @@ export interface TargetsSpec {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The configured notification targets, each by its adapter. */
-export function wireTargets({ configs, environment }: TargetsSpec, post: Post): Targets {
+const DEFAULT_ALERT: Duration = "1h";
+
+/**
+ * The configured notification targets, each by its adapter.
+ *
+ * @param readPack  for post-mortems: what is known of a run.
+ */
+export function wireTargets({ configs, environment }: TargetsSpec, post: Post, readPack: ReadPack): Targets {
   const secret = (ref: string): Promise<string> => readSecret(ref, environment);
   const now = () => Date.now() / 1000;
 
@@ -26,26 +37,62 @@ export function wireTargets({ configs, environment }: TargetsSpec, post: Post): 
     const { allowPrivate = false, timeout = DEFAULT_TIMEOUT } = config;
     const shared = { allowPrivate, timeoutMs: durationSeconds(timeout) * 1000, post, now };
     switch (config.type) {
-      case "webhook": {
-        const headers = Object.entries(config.headers ?? {});
+      case "webhook":
         return createWebhook({
           ...shared,
           url: config.url,
           keys: () => readKeys(config, secret),
-          headers: async () =>
-            Object.fromEntries(
-              await Promise.all(headers.map(async ([name, ref]) => [name, await secret(ref)] as const)),
-            ),
+          headers: () => readHeaders(config, secret),
         });
-      }
       case "slack":
         return createSlack({ ...shared, url: () => readUrl(config.url, secret) });
+      case "cloudevents":
+        return createCloudEvents({
+          ...shared,
+          url: config.url,
+          source: config.source ?? "/touchstone",
+          headers: () => readHeaders(config, secret),
+        });
+      case "alertmanager":
+        return createAlertmanager({
+          ...shared,
+          url: config.url,
+          lastsSeconds: durationSeconds(config.lasts ?? DEFAULT_ALERT),
+          labels: config.labels ?? {},
+          server: config.server ?? null,
+          headers: () => readHeaders(config, secret),
+        });
+      case "grafana":
+        return createGrafana({
+          ...shared,
+          url: config.url,
+          token: () => secret(config.token),
+          dashboard: config.dashboard ?? null,
+          tags: config.tags ?? [],
+          server: config.server ?? null,
+        });
+      case "postmortem": {
+        const { units, duration } = config.exposure;
+        return createPostMortem({
+          ...shared,
+          url: config.url,
+          keys: () => readKeys(config, secret),
+          headers: () => readHeaders(config, secret),
+          bound: {
+            ...(units === undefined ? {} : { units }),
+            ...(duration === undefined ? {} : { seconds: durationSeconds(duration) }),
+          },
+          readPack,
+        });
+      }
     }
   };
   return new Map(
     configs.map((config): [string, NotificationTarget] => {
       const { name, type, always = false } = config;
-      return [name, { type, always, wants: (event) => wantsEvent(config, event), send: wireSend(config) }];
+      const wants = (event: RunEvent): boolean =>
+        config.type === "postmortem" ? wantsPostMortem(config, event) : wantsEvent(config, event);
+      return [name, { type, always, wants, send: wireSend(config) }];
     }),
   );
 }
@@ -65,14 +112,25 @@ export async function checkTargetSecrets({ configs, environment }: TargetsSpec):
       issues.push({ pointer: name, detail: error instanceof Error ? error.message : String(error) });
     }
   };
+  const checkHeaders = async (config: Extract<TargetConfig, { headers?: unknown }>): Promise<void> => {
+    for (const ref of Object.values(config.headers ?? {})) await check(config, () => secret(ref));
+  };
   for (const config of configs) {
     switch (config.type) {
       case "webhook":
+      case "postmortem":
         await check(config, () => readKeys(config, secret));
-        for (const ref of Object.values(config.headers ?? {})) await check(config, () => secret(ref));
+        await checkHeaders(config);
+        break;
+      case "cloudevents":
+      case "alertmanager":
+        await checkHeaders(config);
         break;
       case "slack":
         await check(config, () => readUrl(config.url, secret));
+        break;
+      case "grafana":
+        await check(config, () => secret(config.token));
     }
   }
   if (issues.length > 0)
@@ -85,7 +143,16 @@ export async function checkTargetSecrets({ configs, environment }: TargetsSpec):
 
 type ReadSecret = (ref: string) => Promise<string>;
 
-function readKeys({ secrets }: WebhookTarget, secret: ReadSecret): Promise<Buffer[]> {
+async function readHeaders(
+  { headers = {} }: { readonly headers?: Readonly<Record<string, string>> | undefined },
+  secret: ReadSecret,
+): Promise<Readonly<Record<string, string>>> {
+  return Object.fromEntries(
+    await Promise.all(Object.entries(headers).map(async ([name, ref]) => [name, await secret(ref)] as const)),
+  );
+}
+
+function readKeys({ secrets }: WebhookTarget | PostMortemTarget, secret: ReadSecret): Promise<Buffer[]> {
   return Promise.all(
     secrets.map(async (ref) => {
       const text = await secret(ref);

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 import { createApp, createWorkerApp } from "./api/app.ts";
 import { createBacklog } from "./api/backlog.ts";
+import { readEvidencePack } from "./api/evidence-pack.ts";
 import { PROJECT } from "./api/list.ts";
 import { createJudgeThreads, type JudgeMetricSets } from "./api/judge-threads.ts";
 import { createRunWatcher } from "./api/run-watcher.ts";
@@ -121,7 +122,6 @@ async function start(
   const targetsSpec: TargetsSpec = { configs: config.targets, environment: config.secrets.environment };
   const post = createPost();
   ends.push(() => post.close());
-  const targets = overrides.targets ?? wireTargets(targetsSpec, post);
   const telemetry = createTelemetry();
   const admit = wireAdmission(config.sources, observeLimits(telemetry));
   const sources = overrides.sources ?? wireSources(spec, admit);
@@ -136,6 +136,7 @@ async function start(
   let deliverer: RunningDeliverer | null = null;
   const store = announceEvents(createSqlStore(sql), () => deliverer?.wake());
   ends.push(() => store.close());
+  const targets = overrides.targets ?? wireTargets(targetsSpec, post, (run) => readEvidencePack(store, PROJECT, run));
   await store.replaceFileAnalyses(PROJECT, await readAnalyses(config.analysesDir ?? join(ROOT, "analyses")));
 
   const doorbell = await wireDoorbell(config, log, () => telemetry.doorbellRestarts.inc());

@@ -174,7 +174,22 @@ test("targets are read with their secrets by reference", async () => {
 const HOOK = "name: p, type: webhook, secrets: [file:/s]";
 
 test.each([
-  ["{ name: p, type: email, url: https://x }", /\/targets\/0\/type must be webhook or slack/],
+  [
+    "{ name: p, type: postmortem, url: https://x, secrets: [env:S], exposure: {} }",
+    /exposure give units, duration, or both/,
+  ],
+  [
+    "{ name: p, type: postmortem, url: https://x, secrets: [env:S], exposure: { units: 1 }, events: [run.done] }",
+    /events is not a key/,
+  ],
+  ["{ name: p, type: grafana, url: https://x, token: glsa_x }", /\/targets\/0\/token/],
+  ["{ name: p, type: alertmanager, url: https://x, labels: { a-b: c } }", /is not the name of a label/],
+  ["{ name: p, type: cloudevents, url: https://x, source: 'a b' }", /source must be a URI/],
+  ["{ name: p, type: webhook, url: https://x, secrets: [env:S], minSeverity: error }", /minSeverity/],
+  [
+    "{ name: p, type: email, url: https://x }",
+    /\/targets\/0\/type must be webhook, slack, cloudevents, alertmanager, grafana or postmortem/,
+  ],
   ["{ name: p, type: webhook, url: https://x }", /\/targets\/0\/secrets is missing/],
   ["{ name: p, type: webhook, url: https://x, secrets: [] }", /\/targets\/0\/secrets /],
   ["{ name: p, type: webhook, url: https://x, secrets: [whsec_AAAA] }", /\/targets\/0\/secrets\/0 must be env:NAME/],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { RunEvent } from "../src/model/event.ts";
+import { PostMortem, RunEvent } from "../src/model/event.ts";
 import { listenForEvents } from "./notify/receiver.ts";
 import { startStreet } from "./street.ts";
 
@@ -104,4 +104,64 @@ test("a verdict and its override reach the targets that the run and the operator
   expect(text).toMatch(/^touchstone_outbox_waiting 0$/m);
   expect(text).toMatch(/^touchstone_outbox_lag_seconds 0$/m);
   expect(text).toMatch(/^touchstone_target_breaker_open\{target="pager"\} 0$/m);
+});
+
+test("a rollback after too much exposure is told with its evidence, and no other", async () => {
+  const [incidents, quiet] = await Promise.all(
+    ["incidents", "quiet"].map(() => listenForEvents((_one, response) => response.writeHead(204).end())),
+  );
+  const folder = await mkdtemp(join(tmpdir(), "touchstone-targets-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "targets.yaml");
+  const shared = "type: postmortem, secrets: [env:SECRET], allowPrivate: true, always: true";
+  await writeFile(
+    path,
+    `targets:
+- { name: incidents, ${shared}, url: "${incidents?.url}", exposure: { units: 50 } }
+- { name: quiet, ${shared}, url: "${quiet?.url}", exposure: { units: 1000000, duration: 1d } }
+`,
+  );
+  const street = await startStreet(`sources:\n- { name: files, type: file, root: ${JSON.stringify(AGENT)} }\n`, {
+    TOUCHSTONE_TARGETS: path,
+    SECRET,
+  });
+  onTestFinished(() => street.stop());
+  const ids: string[] = [];
+  for (const candidate of ["v4", "v2"]) {
+    const started = await street.ask("POST", "/v1/runs", {
+      analysis: "batch-eval",
+      baseline: { label: "v1" },
+      candidate: { label: candidate },
+      window: { start: "2026-11-19T08:00:00Z", end: "2026-11-19T08:30:00Z" },
+    });
+    ids.push((await street.ask("GET", `/v1/runs/${started.body.id}?wait=30s`)).body.id);
+  }
+  const settled = async (id: string) =>
+    (await street.ask("GET", `/v1/runs/${id}/deliveries`)).body.items.filter(
+      ({ nextAt }: { nextAt: string | null }) => nextAt === null,
+    ).length;
+  for (const id of ids) await expect.poll(() => settled(id), EVENTUALLY).toBe(2);
+  expect(quiet?.received).toEqual([]);
+  expect(incidents?.received.length).toBe(1);
+  const [told] = incidents?.received ?? [];
+  const postMortem = PostMortem.parse(new Webhook(SECRET).verify(told?.body ?? "", told?.headers ?? {}));
+  const [, worse = ""] = ids;
+  const report = await street.ask("GET", `/v1/runs/${worse}/report`, undefined, { accept: "application/json" });
+  const looks = await street.ask("GET", `/v1/runs/${worse}/looks`);
+  expect(postMortem).toMatchObject({
+    id: told?.headers["webhook-id"],
+    type: "run.postmortem",
+    bound: { units: 50 },
+    data: {
+      run: worse,
+      effectiveVerdict: "rollback",
+      severity: "critical",
+      links: { report: `/v1/runs/${worse}/report` },
+    },
+    pack: { report: report.body, looks: looks.body.items },
+  });
+  expect(postMortem.data.exposure?.units).toBeGreaterThan(50);
+  const reasons = new Set(postMortem.data.reasons.map(({ metric }) => metric));
+  expect(new Set(postMortem.pack.drivers.map(({ metric }) => metric))).toEqual(reasons);
+  expect(postMortem.pack.drivers[0]).toMatchObject({ candidate: "v2", finding: "worse" });
 });

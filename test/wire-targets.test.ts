@@ -28,7 +28,9 @@ test("a secret in a file takes effect at the next attempt after it changed", asy
     allowPrivate: true,
     always: true,
   });
-  const targets = wireTargets({ configs: [config], environment: { OLD: secretOf(1), AUTH: "bearer" } }, post);
+  const targets = wireTargets({ configs: [config], environment: { OLD: secretOf(1), AUTH: "bearer" } }, post, () =>
+    Promise.resolve(null),
+  );
   expect(targets.get("pager")).toMatchObject({ type: "webhook", always: true });
   const { event, body } = eventOf();
   for (const fill of [2, 3]) {
@@ -49,7 +51,9 @@ test("a target on this machine is refused unless the operator allows it", async 
     TargetConfig.parse({ name: "hook", type: "webhook", url, secrets: ["env:S"] }),
     TargetConfig.parse({ name: "chat", type: "slack", url: "env:CHAT" }),
   ];
-  const targets = wireTargets({ configs, environment: { S: secretOf(1), CHAT: url } }, post);
+  const targets = wireTargets({ configs, environment: { S: secretOf(1), CHAT: url } }, post, () =>
+    Promise.resolve(null),
+  );
   const { event, body } = eventOf();
   for (const name of ["hook", "chat"])
     await expect(targets.get(name)?.send(event, body, SIGNAL)).rejects.toThrow(/never connects to/);

@@ -10,7 +10,7 @@ import {
   CanaryJudgeResult,
   StandaloneRequest,
 } from "../model/canary.ts";
-import { DeliveryView, RunEvent } from "../model/event.ts";
+import { DeliveryView, PostMortem, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
 import { FlaggerHook } from "../model/flagger.ts";
 import { TargetView } from "../model/target.ts";
@@ -348,27 +348,12 @@ export function toOpenApi(): string {
       },
     },
     webhooks: {
-      runEvent: {
-        post: {
-          operationId: "runEvent",
-          summary:
-            "What a webhook target gets: signed as Standard Webhooks has it, at least once, always with the same id and bytes.",
-          parameters: [
-            webhookHeader("webhook-id", "The id of the event; a repeated delivery has the same."),
-            webhookHeader("webhook-timestamp", "Of this attempt, seconds since the epoch."),
-            webhookHeader(
-              "webhook-signature",
-              "For each secret v1, and the HMAC-SHA256 of id.timestamp.body in base64.",
-            ),
-          ],
-          requestBody: { required: true, content: { "application/json": { schema: ref("RunEvent") } } },
-          responses: {
-            "2XX": { description: "Taken." },
-            "410": { description: "Gone: this event is not sent again." },
-            default: { description: "Sent again later; with 429 and 503, after Retry-After." },
-          },
-        },
-      },
+      runEvent: signedWebhook("runEvent", "What a webhook target gets", "RunEvent"),
+      postMortem: signedWebhook(
+        "postMortem",
+        "What a postmortem target gets when a candidate was rolled back after it had been exposed further than the target allows",
+        "PostMortem",
+      ),
     },
     components: {
       schemas: { ...componentSchemas(), Problem: PROBLEM },
@@ -458,6 +443,26 @@ const QUERY_RESPONSES = {
   "400": { description: "The query is not understood.", content: PROMETHEUS_ANSWER },
   "503": { description: "The record is unavailable.", content: PROMETHEUS_ANSWER },
 };
+
+function signedWebhook(operationId: string, what: string, schema: string) {
+  return {
+    post: {
+      operationId,
+      summary: `${what}: signed as Standard Webhooks has it, at least once, always with the same id and bytes.`,
+      parameters: [
+        webhookHeader("webhook-id", "The id of the event; a repeated delivery has the same."),
+        webhookHeader("webhook-timestamp", "Of this attempt, seconds since the epoch."),
+        webhookHeader("webhook-signature", "For each secret v1, and the HMAC-SHA256 of id.timestamp.body in base64."),
+      ],
+      requestBody: { required: true, content: { "application/json": { schema: ref(schema) } } },
+      responses: {
+        "2XX": { description: "Taken." },
+        "410": { description: "Gone: this event is not sent again." },
+        default: { description: "Sent again later; with 429 and 503, after Retry-After." },
+      },
+    },
+  };
+}
 
 function webhookHeader(name: string, description: string): object {
   return { name, in: "header", required: true, description, schema: { type: "string" } };
@@ -565,6 +570,7 @@ function componentSchemas(): Record<string, object> {
     Report,
     Delivery: DeliveryView,
     RunEvent,
+    PostMortem,
     TargetView,
     AuditPage,
     AnalysisView,

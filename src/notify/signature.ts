@@ -29,3 +29,13 @@ export function sign(keys: readonly Buffer[], id: string, timestamp: number, bod
   const signed = `${id}.${timestamp}.${body}`;
   return keys.map((key) => `v1,${createHmac("sha256", key).update(signed).digest("base64")}`).join(" ");
 }
+
+/** The three headers of Standard Webhooks. @param now  seconds since the epoch. */
+export function signedHeaders(keys: readonly Buffer[], id: string, now: number, body: string): Record<string, string> {
+  const timestamp = Math.floor(now);
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": sign(keys, id, timestamp, body),
+  };
+}

@@ -1,35 +1,17 @@
-import { ENGINE } from "../model/engine.ts";
-import type { RunEvent } from "../model/event.ts";
-import type { Post } from "../post.ts";
-import { requireTaken } from "./answer.ts";
+import { severityOf, type RunEvent } from "../model/event.ts";
+import { postJson, type Reach } from "./json-post.ts";
 import type { Send } from "./target.ts";
 
-export interface SlackOptions {
+export interface SlackOptions extends Reach {
   /** Of an incoming webhook. Read at every attempt. */
   readonly url: () => Promise<string>;
-  readonly timeoutMs: number;
-  readonly allowPrivate: boolean;
-  readonly post: Post;
-  /** Seconds since the epoch. */
-  readonly now: () => number;
 }
 
 /** A message for a channel. Slack knows no ids, so a repeated delivery is a repeated message. */
 export const createSlack =
-  ({ url, timeoutMs, allowPrivate, post, now }: SlackOptions): Send =>
-  async (event, _body, signal) => {
-    const answer = await post(
-      {
-        url: await url(),
-        headers: { "content-type": "application/json", "user-agent": ENGINE.replace(" ", "/") },
-        body: JSON.stringify({ text: toSlackText(event) }),
-        timeoutMs,
-        allowPrivate,
-      },
-      signal,
-    );
-    requireTaken(answer, now());
-  };
+  ({ url, ...reach }: SlackOptions): Send =>
+  async (event, _body, signal) =>
+    postJson(reach, { url: await url(), body: JSON.stringify({ text: toSlackText(event) }) }, signal);
 
 /** Reasons beyond these are in the report. */
 const MAX_REASONS = 5;
@@ -53,7 +35,10 @@ export function toSlackText({ type, data }: RunEvent): string {
     ...(rollout === null ? [] : [`rollout ${rollout.namespace}/${rollout.name}@${rollout.revision}`]),
     `run ${data.run}`,
   ].flatMap((line) => (line === null ? [] : [escapeMarkup(line)]));
-  return [`${SIGN[outcome]} *${outcome}* ${escapeMarkup(`${analysis.name}: ${arms}`)}`, ...lines].join("\n");
+  return [
+    `${SIGN[outcome]} *${outcome}* (${severityOf(data)}) ${escapeMarkup(`${analysis.name}: ${arms}`)}`,
+    ...lines,
+  ].join("\n");
 }
 
 const SIGN: Readonly<Record<NonNullable<RunEvent["data"]["verdict"]> | RunEvent["data"]["status"], string>> = {

@@ -1,14 +1,20 @@
 import { z } from "zod";
 import { canonicalJson, digestOfText } from "../model/canonical.ts";
-import type { EventType, RunEvent } from "../model/event.ts";
-import { Reason } from "../model/finding.ts";
+import { severityOf, type EventType, type Exposure, type RunEvent } from "../model/event.ts";
+import { Finding, Reason } from "../model/finding.ts";
+import { epochSeconds, type Instant } from "../model/time.ts";
 import { RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import type { Ask } from "./sql.ts";
 import { appendAudit } from "./sql-audit.ts";
 import type { StoredRun } from "./store.ts";
 
 /** Of a stored report only what an event tells. */
-const Reasons = z.object({ reasons: z.array(Reason) });
+const Counted = z.array(z.object({ units: Finding.shape.units }));
+const Told = z.object({
+  reasons: z.array(Reason),
+  findings: Counted.default([]),
+  candidates: z.array(z.object({ findings: Counted })).optional(),
+});
 
 /**
  * What belongs to the end of a run, in the transaction that ends it: a link of the audit log, and an event for each target that is to be told.
@@ -48,18 +54,21 @@ async function tell(
   const targets = run.notify ?? [];
   if (targets.length === 0) return;
   const [clock] = await tx.query<{ now: string }>("select touchstone.iso(now()) as now");
+  const timestamp = clock?.now ?? "";
+  const told = stored.report === null ? null : Told.parse(JSON.parse(stored.report));
+  const effectiveVerdict = stored.override?.verdict ?? stored.verdict;
   const event: RunEvent = {
     id: `evt_${run.id.replace(/^run_/, "")}_${suffix}`,
     type,
-    timestamp: clock?.now ?? "",
+    timestamp,
     data: {
       run: run.id,
       status: stored.status,
       verdict: stored.verdict,
-      effectiveVerdict: stored.override?.verdict ?? stored.verdict,
+      effectiveVerdict,
       override: stored.override,
       summary: stored.summary,
-      reasons: stored.report === null ? [] : Reasons.parse(JSON.parse(stored.report)).reasons,
+      reasons: told?.reasons ?? [],
       error: stored.error,
       score: stored.score,
       analysis: { name: run.analysis.name, digest: run.analysisDigest },
@@ -68,6 +77,8 @@ async function tell(
       rollout: run.rollout,
       links: { run: `/v1/runs/${run.id}`, report: `/v1/runs/${run.id}/report` },
       audit,
+      severity: severityOf({ status: stored.status, effectiveVerdict }),
+      exposure: exposureOf(told, stored.createdAt, timestamp),
     },
   };
   await tx.query(
@@ -75,6 +86,12 @@ async function tell(
      select $1, target, $2, $3, $4, $5 from unnest($6::text[]) as target`,
     [event.id, project, run.id, type, canonicalJson(event), targets],
   );
+}
+
+function exposureOf(told: z.infer<typeof Told> | null, from: Instant, to: Instant): Exposure {
+  const findings = told === null ? [] : (told.candidates?.flatMap((one) => one.findings) ?? told.findings);
+  const counts = findings.flatMap(({ units }) => (units === null ? [] : [units.candidate]));
+  return { units: counts.length === 0 ? null : Math.max(...counts), seconds: epochSeconds(to) - epochSeconds(from) };
 }
 
 function typeOf({ status, run }: StoredRun): EventType {

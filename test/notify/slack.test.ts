@@ -21,7 +21,7 @@ test("a message says what came of which versions, why, and of which run", async 
   await send(event, body, new AbortController().signal);
   expect(received[0]?.path).toBe("/services/T/B/x");
   expect(JSON.parse(received[0]?.body ?? "")).toEqual({
-    text: `:red_circle: *rollback* support-agent: v41 → v42
+    text: `:red_circle: *rollback* (critical) support-agent: v41 → v42
 rollback: quality 3.91 vs 4.26 (−0.35)
 • quality is worse
 rollout shop/agent@7

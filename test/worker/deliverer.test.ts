@@ -83,7 +83,7 @@ function deliver(
   const deliverer = startDeliverer(
     {
       store: { ...record, claimDeliveries },
-      targets: wireTargets({ configs, environment: { SECRET } }, post),
+      targets: wireTargets({ configs, environment: { SECRET } }, post, () => Promise.resolve(null)),
       telemetry,
       log: createLogger("silent"),
       random: () => 0,
