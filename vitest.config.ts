@@ -36,8 +36,8 @@ export default defineConfig({
       {
         test: {
           name: "controllers",
-          include: ["test/controllers/**/*.test.ts"],
-          globalSetup: "test/controllers/global-setup.ts",
+          include: ["test/controllers/go/**/*.test.ts"],
+          globalSetup: "test/controllers/go/global-setup.ts",
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { writeManifest } from "../cli/doctor.ts";
+import { writeManifest } from "../../cli/doctor.ts";
 import { readFile } from "node:fs/promises";
-import { listen, sendJson } from "../sources/http-server.ts";
+import { listen, sendJson } from "../../sources/http-server.ts";
 import type { ServerResponse } from "node:http";
 import { ARGO_STATE, deployed, HOOK_ANSWER, QUERY_ANSWER, startDriver, type Driver } from "./driver.ts";
 

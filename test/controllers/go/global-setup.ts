@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
-import { findProgram } from "../services/servers.ts";
+import { findProgram } from "../../services/servers.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -19,8 +19,8 @@ export interface Controllers {
 }
 
 const run = promisify(execFile);
-const MODULE = fileURLToPath(new URL("go", import.meta.url));
-const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
+const MODULE = fileURLToPath(new URL(".", import.meta.url));
+const CACHE = fileURLToPath(new URL("../../../.cache", import.meta.url));
 /** What go.mod asks for; an older Go would fetch a newer one, which the tests of a machine should not. */
 const OLDEST = [1, 26, 1] as const;
 const ARGO = "github.com/argoproj/argo-rollouts";

@@ -9,7 +9,7 @@ import { startDriver, type Driver } from "./driver.ts";
 /** What we ship is valid against the CRDs that the controllers ship, and decodes strictly into their types. */
 
 const controllers = inject("controllers");
-const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
+const DEPLOY = fileURLToPath(new URL("../../../deploy", import.meta.url));
 
 describe.skipIf(controllers === null)("manifests", async () => {
   let driver: Driver;

@@ -5,10 +5,10 @@ import { z } from "zod";
 
 /** A manifest that we ship. */
 export function deployed(path: string): string {
-  return fileURLToPath(new URL(`../../deploy/${path}`, import.meta.url));
+  return fileURLToPath(new URL(`../../../deploy/${path}`, import.meta.url));
 }
 
-/** What Argo would show of an analysis run; see go/argo.go. */
+/** What Argo would show of an analysis run; see argo.go. */
 export const ARGO_STATE = z.object({
   run: z.int(),
   measurement: z.string(),
@@ -18,7 +18,7 @@ export const ARGO_STATE = z.object({
   errors: z.int(),
   waitSeconds: z.number(),
 });
-/** How Flagger reads the answer to a hook; see go/flagger.go. */
+/** How Flagger reads the answer to a hook; see flagger.go. */
 export const HOOK_ANSWER = z.object({ error: z.string().nullable() });
 export const QUERY_ANSWER = z.object({
   online: z.boolean(),
