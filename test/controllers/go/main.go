@@ -1,5 +1,5 @@
 // Command controllers is the conformance program: the real metric providers of Argo Rollouts and the real webhooks and Prometheus provider of
-// Flagger, driven from outside.
+// Flagger, driven from outside; and the expressions of Kargo's http step.
 //
 // It reads one JSON command a line from standard input and writes one JSON answer a line to standard output: {"ok": …} or {"error": "…"}.
 // A panic of a controller's code is an error that begins with "panic: ".
@@ -34,6 +34,9 @@ type command struct {
 	Phase       string `json:"phase"`
 	Hook        string `json:"hook"`
 	Message     string `json:"message"`
+	// Expression is evaluated over Response.
+	Expression string         `json:"expression"`
+	Response   map[string]any `json:"response"`
 }
 
 func main() {
@@ -78,6 +81,8 @@ func answer(runs *analysisRuns, line []byte) (result any, err error) {
 		return callEvent(c)
 	case "flagger.query":
 		return query(c)
+	case "kargo.evaluate":
+		return evaluate(c)
 	default:
 		return nil, errors.New("unknown op " + c.Op)
 	}
