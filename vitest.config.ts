@@ -38,8 +38,8 @@ export default defineConfig({
           name: "controllers",
           include: ["test/controllers/go/**/*.test.ts"],
           globalSetup: "test/controllers/go/global-setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {

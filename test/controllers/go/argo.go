@@ -78,9 +78,14 @@ func (r *analysisRuns) start(c command) (state, error) {
 		return state{}, err
 	}
 	// The controller stores the start with the first status, so a metric without an initial delay is measured before it is there.
+	// With one, the run has begun that long before its first measurement, which is not waited for here.
 	if one.metric.InitialDelay != "" {
-		now := metav1.Now()
-		one.run.Status.StartedAt = &now
+		delay, err := one.metric.InitialDelay.Duration()
+		if err != nil {
+			return state{}, err
+		}
+		startedAt := metav1.NewTime(time.Now().Add(-delay))
+		one.run.Status.StartedAt = &startedAt
 	}
 	r.all = append(r.all, one)
 	return state{Run: len(r.all) - 1, Phase: string(argo.AnalysisPhasePending)}, nil
