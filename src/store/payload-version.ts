@@ -8,7 +8,9 @@ export const PAYLOAD_VERSION = 2;
  * know Kayenta's own settings of a metric.
  */
 export function payloadVersionOf({ promotionEnds, carried, analysis }: Run): number {
-  return promotionEnds === false || carried !== undefined || analysis.metrics.some(({ kayenta }) => kayenta !== undefined)
+  return promotionEnds === false ||
+    carried !== undefined ||
+    analysis.metrics.some(({ kayenta }) => kayenta !== undefined)
     ? 2
     : 1;
 }
