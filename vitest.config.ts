@@ -15,7 +15,7 @@ export default defineConfig({
             "test/calibration/**",
             "test/faults/**",
             "test/campaign/**",
-            "test/controllers/**",
+            "test/controllers/go/**",
           ],
           isolate: false,
           setupFiles: "test/seed-properties.ts",
