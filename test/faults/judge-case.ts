@@ -62,7 +62,7 @@ export async function judgeCase(one: BadCase): Promise<Outcome> {
     violations.push(...brokenPromises(one, judged, asked).map((promise) => `look ${look}: ${promise}`));
     const { decision, verdict } = judged.report;
     if (verdict !== null) {
-      if (mustRollBack(one) && verdict !== "rollback")
+      if (mustRollBack(one) && verdict !== "rollback" && !isRightlyIdentical(one, judged))
         violations.push(`the harm was not rolled back but ended in ${verdict}: ${reasonsOf(judged)}`);
       return { decision, looks: look, violations };
     }
@@ -103,6 +103,23 @@ function mustRollBack({ metrics, alarmed, analysis }: BadCase): boolean {
   const harmed = analysis.metrics.filter((_, index) => metrics[index]?.law === "harm");
   if (!alarmed) return harmed.length > 0;
   return analysis.plan.mode === "once" && harmed.some(({ catastrophic }) => catastrophic !== null);
+}
+
+/**
+ * Cases put their events into buckets by rank and not by chance, so that two arms of few events may begin with the very same counts. Chance would not do that: the alarm is right.
+ *
+ * It happens once in a million cases (779208).
+ */
+function isRightlyIdentical({ metrics }: BadCase, { report }: Judged): boolean {
+  return report.reasons.some(({ code, metric }) => {
+    const recorded = metrics.find(({ name }) => name === metric)?.recorded;
+    if (code !== "arms_identical" || recorded?.baseline.shape !== "histogram") return false;
+    const { candidate, baseline } = recorded;
+    if (candidate.shape !== "histogram") return false;
+    const { counts } = candidate;
+    const cells = baseline.counts.findIndex((count, cell) => count !== counts[cell]);
+    return cells === -1 || cells >= 3 * baseline.upperEdges.length;
+  });
 }
 
 function differences(full: Judged, brief: Judged): string[] {
