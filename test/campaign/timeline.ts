@@ -46,7 +46,8 @@ export function claimsIn(history: readonly Entry[]): TakenUp[] {
 export function isExplained(claim: TakenUp, kills: readonly Kill[], outages: readonly Span[]): boolean {
   const until = claim.next?.at ?? Infinity;
   return (
-    kills.some(({ pid, at }) => pid === claim.pid && at >= claim.at && at <= until) ||
+    // Also a kill just before: the statement that claims may reach the record when its sender is dead.
+    kills.some(({ pid, at }) => pid === claim.pid && at <= until) ||
     outages.some(({ from, to }) => from <= until && to >= claim.at)
   );
 }
