@@ -4,6 +4,7 @@ import { executionRequestOf, standalonePlanOf, type StandalonePlan } from "./kay
 import type { StandaloneCanary, StandaloneRequest } from "./model/canary.ts";
 import { toDuration, type Instant } from "./model/time.ts";
 import { prepareCanary, type CanaryPlan, type CanaryStart } from "./start-canary.ts";
+import type { StartedRun } from "./store/store.ts";
 import { startPrepared, type Caller, type StartRunDependencies } from "./start-run.ts";
 
 export interface StandaloneStart extends Omit<CanaryStart, "request"> {
@@ -18,7 +19,7 @@ export interface StandaloneStart extends Omit<CanaryStart, "request"> {
  * interval, over all that has come in since the start: many judgements of the same evidence are what its error budget is for. A stored analysis with many looks is
  * governed by its own plan.
  *
- * @returns the id of the first run, which stands for all of them.
+ * @returns the id of the first run, which stands for all of them, and those that this call has started or found.
  * @throws TouchstoneError as `startCanary`.
  */
 export async function startStandalone(
@@ -27,13 +28,14 @@ export async function startStandalone(
   { request, user, ...canary }: StandaloneStart,
   caller: Caller,
   now: Instant,
-): Promise<string> {
+): Promise<{ readonly id: string; readonly started: readonly StartedRun[] }> {
   const plan = standalonePlanOf(request, now);
   if ("issues" in plan) {
     const message = plan.issues.map(({ detail }) => detail).join("; ");
     throw new TouchstoneError("invalid_request", message, { issues: plan.issues });
   }
   const parts = partsOf(canary, request, plan);
+  const started: StartedRun[] = [];
   const first = await start(
     parts.map(() => dependencies.newId()),
     0,
@@ -42,14 +44,14 @@ export async function startStandalone(
   // A repetition after a crash between two of them starts those that are missing.
   for (let n = 1; n < parts.length; n++)
     if (runs[n] !== undefined && (await dependencies.store.readRun(project, runs[n])) === null) await start(runs, n);
-  return first.id;
+  return { id: first.id, started };
 
   async function start(ids: readonly string[], n: number) {
     const part = parts[n];
     if (part === undefined) throw new RangeError(`there is no judgement ${n}`);
     const standalone: StandaloneCanary = { user, n: n + 1, runs: [...ids], request };
     const { execution, ...options } = part;
-    const started = await startPrepared(dependencies, caller, () =>
+    const one = await startPrepared(dependencies, caller, () =>
       prepareCanary(dependencies, project, { ...canary, request: execution }, caller, {
         ...options,
         part: `-${n + 1}`,
@@ -57,7 +59,8 @@ export async function startStandalone(
         standalone,
       }),
     );
-    return started.run.run;
+    started.push(one);
+    return one.run.run;
   }
 }
 

@@ -22,11 +22,18 @@ export async function startObserved(
 ): Promise<StartedRun> {
   const traceParent = readTraceParent(request.get("traceparent"));
   const started = await startRun(dependencies, PROJECT, body, { ...caller, actor: actorOf(response), traceParent });
-  const { outcome, superseded, run } = started;
-  const { runsStarted, runsEnded } = dependencies.telemetry;
+  tellOfStart(dependencies.telemetry, request, started);
+  return started;
+}
+
+/** Counts and logs a run that a request has started, whichever way it did. */
+export function tellOfStart(
+  { runsStarted, runsEnded }: Telemetry,
+  request: Request,
+  { outcome, superseded, run }: StartedRun,
+): void {
   runsStarted.inc({ outcome });
   runsEnded.inc({ status: "cancelled", verdict: "" }, superseded.length);
   request.log.setBindings(logFieldsOf(run.run, run.traceParent));
   request.log.info({ outcome, superseded }, "run started");
-  return started;
 }

@@ -13,9 +13,9 @@ export const NEWEST_OVERRIDE = `
 
 /** What of a run may change, for whoever has its snapshot. */
 export const CHANGING_COLUMNS = `
-  id, seq::text as seq, project, status, attempt, verdict, looks, summary, score, error_code, error_detail, epoch, state, leased_by, trace_parent,
+  id, seq::text as seq, project, status, attempt, verdict, looks, summary, score, error_code, error_detail, trace_parent,
   ${USED_ROLLBACK} as used_rollback, ${USED_PROMOTE} as used_promote,
-  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now,
+  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(decided_at) as decided_at,
   (select count(*)::int from touchstone.overrides o where o.run_id = runs.id) as overrides, ${NEWEST_OVERRIDE} as override`;
 /** Of a run without its report, for lists. */
 export const LIST_COLUMNS = `${CHANGING_COLUMNS}, snapshot`;
@@ -37,17 +37,12 @@ const ChangingRow = z.object({
   report: z.string().nullish(),
   error_code: z.string().nullable(),
   error_detail: z.string().nullable(),
-  epoch: z.int(),
-  state: z.string().nullable(),
-  leased_by: z.string().nullable(),
   trace_parent: z.string().nullable(),
   used_rollback: z.number(),
   used_promote: z.number(),
   created_at: Instant,
   due_at: Instant,
   decided_at: Instant.nullable(),
-  finish_at: Instant.nullable(),
-  now: Instant,
   overrides: z.int(),
   override: z.string().nullable(),
   told: z.string().nullish(),

@@ -32,13 +32,13 @@ export const createControllerStore = (sql: Sql): ControllerStore => ({
 
   async listWatches(project, { namespace, name, analysis }) {
     const rows = await sql.query(
-      `select distinct on (analysis_name) ${RUN_COLUMNS} from touchstone.runs
+      `select distinct on (analysis_name) ${RUN_COLUMNS}, touchstone.iso(now()) as now from touchstone.runs
        where project = $1 and namespace = $2 and rollout_name = $3 and ($4::text is null or analysis_name = $4)
        order by analysis_name, runs.seq desc`,
       [project, namespace, name, analysis ?? null],
     );
     return rows.map((row) => {
-      const parsed = RunRow.parse(row);
+      const parsed = WatchRow.parse(row);
       return { stored: toStoredRun(parsed), now: parsed.now };
     });
   },
@@ -84,6 +84,9 @@ export const createControllerStore = (sql: Sql): ControllerStore => ({
       );
     }),
 });
+
+/** With the time of the database, by which a look is fresh or not. */
+const WatchRow = RunRow.extend({ now: Instant });
 
 const PolledRow = z.object({
   id: z.string(),

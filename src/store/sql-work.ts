@@ -1,10 +1,11 @@
+import { z } from "zod";
 import { readStoredState, toStoredState } from "../model/look-state.ts";
 import { parseRun, type Run } from "../model/run.ts";
-import type { Instant } from "../model/time.ts";
+import { Instant } from "../model/time.ts";
 import { endLive } from "./end-runs.ts";
 import { keepEvidence } from "./evidence.ts";
 import { PAYLOAD_VERSION } from "./payload-version.ts";
-import { DUE, RUN_COLUMNS, RunRow } from "./run-row.ts";
+import { DUE } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
 import type { Claim, WorkStore } from "./store.ts";
@@ -19,10 +20,10 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
          where status in ('queued', 'running') and ${DUE} and not suspect and v <= ${PAYLOAD_VERSION}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
-       returning ${RUN_COLUMNS}`,
+       returning ${CLAIM_COLUMNS}`,
       [worker, leaseSeconds, id ?? null],
     );
-    return row === undefined ? null : toClaim(RunRow.parse(row), worker);
+    return row === undefined ? null : toClaim(ClaimRow.parse(row), worker);
   },
 
   async renewLease(claim, leaseSeconds) {
@@ -115,7 +116,23 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
 /** A worker may write only under the epoch of its own claim. */
 const MINE = "id = $1 and epoch = $2 and status = 'running'";
 
-function toClaim(row: RunRow, worker: string): Claim {
+/** What a look needs of a run, and no more: callers of the API never need the state, and a look no report. */
+const CLAIM_COLUMNS = `snapshot, epoch, looks, state, trace_parent,
+  touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now`;
+
+const ClaimRow = z.object({
+  snapshot: z.string(),
+  epoch: z.int(),
+  looks: z.int(),
+  state: z.string().nullable(),
+  trace_parent: z.string().nullable(),
+  created_at: Instant,
+  due_at: Instant,
+  finish_at: Instant.nullable(),
+  now: Instant,
+});
+
+function toClaim(row: z.infer<typeof ClaimRow>, worker: string): Claim {
   return {
     run: finishedEarly(parseRun(row.snapshot), row.finish_at),
     epoch: row.epoch,

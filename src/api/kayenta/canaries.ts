@@ -1,8 +1,6 @@
 import { Router, type Request, type Response } from "express";
-import { z } from "zod";
 import { TouchstoneError } from "../../errors.ts";
-import { logFieldsOf } from "../../log.ts";
-import { CanaryCaller, CanaryConfig, CanaryExecutionRequest, type CanaryExecution } from "../../model/canary.ts";
+import { CanaryCaller, CanaryExecutionRequest, type CanaryExecution } from "../../model/canary.ts";
 import { readTraceParent } from "../../model/trace-parent.ts";
 import { startCanary, toNamespace, type CanaryStart } from "../../start-canary.ts";
 import type { Caller, StartRunDependencies } from "../../start-run.ts";
@@ -11,18 +9,14 @@ import type { Telemetry } from "../../telemetry.ts";
 import { actorOf } from "../authenticate.ts";
 import { PROJECT } from "../list.ts";
 import { onlyMethods } from "../problem.ts";
-import { parameterOf, readCanaryBody } from "./body.ts";
+import { tellOfStart } from "../start-observed.ts";
+import { parameterOf, readAdHoc, readCanaryBody, refused } from "./body.ts";
 import { findConfig } from "./configs.ts";
 import { statusOf, toExecutionView } from "./execution-view.ts";
 
 export interface CanaryDependencies extends StartRunDependencies {
   readonly telemetry: Telemetry;
 }
-
-const AdHocRequest = z.looseObject({
-  canaryConfig: CanaryConfig.optional(),
-  executionRequest: CanaryExecutionRequest.optional(),
-});
 
 /** Under which application Kayenta files what names none. */
 export const AD_HOC = "ad-hoc";
@@ -35,21 +29,15 @@ export function createCanaryRoutes(dependencies: CanaryDependencies): Router {
   /** Exactly 200, as Argo Rollouts wants it. */
   const start = async (request: Request, response: Response, canary: CanaryStart): Promise<void> => {
     const started = await startCanary(dependencies, PROJECT, canary, callerOf(request, response));
-    telemetry.runsStarted.inc({ outcome: started.outcome });
-    const { run, traceParent } = started.run;
-    request.log.setBindings(logFieldsOf(run, traceParent));
-    request.log.info({ outcome: started.outcome }, "run started");
-    response.status(200).json({ canaryExecutionId: run.id });
+    tellOfStart(telemetry, request, started);
+    response.status(200).json({ canaryExecutionId: started.run.run.id });
   };
 
   router
     .route("/canary")
     .post(async (request, response) => {
-      const { canaryConfig, executionRequest } = readCanaryBody(AdHocRequest, request);
-      if (canaryConfig === undefined) throw refused("canaryConfig must be provided for ad-hoc requests");
-      if (executionRequest === undefined) throw refused("executionRequest must be provided for ad-hoc requests");
       const caller = canaryCallerOf(request);
-      await start(request, response, { config: canaryConfig, analysis: null, request: executionRequest, caller });
+      await start(request, response, { ...readAdHoc(CanaryExecutionRequest, request), analysis: null, caller });
     })
     .all(onlyMethods("POST"));
 
@@ -157,8 +145,4 @@ function countOf(request: Request, name: string, fallback: number): number {
   if (given === undefined) return fallback;
   if (!/^\d{1,4}$/.test(given) || Number(given) < 1) throw refused(`${name} is ${given}, not a whole number above 0`);
   return Math.min(Number(given), MOST_LISTED);
-}
-
-function refused(detail: string): TouchstoneError {
-  return new TouchstoneError("invalid_request", detail);
 }

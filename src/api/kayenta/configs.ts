@@ -9,7 +9,7 @@ import type { Store, StoredAnalysis, StoredCanaryConfig } from "../../store/stor
 import { actorOf } from "../authenticate.ts";
 import { PROJECT } from "../list.ts";
 import { onlyMethods } from "../problem.ts";
-import { parametersOf, readCanaryBody } from "./body.ts";
+import { parametersOf, readCanaryBody, refused } from "./body.ts";
 
 export interface ConfigDependencies {
   readonly store: Store;
@@ -146,10 +146,6 @@ async function refuseAnalysis(store: Store, id: string): Promise<void> {
   if ((await store.readCanaryConfig(PROJECT, id)) !== null) return;
   if (Name.safeParse(id).success && (await store.readAnalysis(PROJECT, id)) !== null)
     throw refused(`Canary config '${id}' is a stored analysis; change it under /v1/analyses/${id}.`);
-}
-
-function refused(detail: string): TouchstoneError {
-  return new TouchstoneError("invalid_request", detail);
 }
 
 function missing(id: string): TouchstoneError {

@@ -1,28 +1,23 @@
 import { Router, type Request, type Response } from "express";
-import { z } from "zod";
 import { TouchstoneError } from "../../errors.ts";
-import { CanaryConfig, StandaloneRequest, type CanaryExecution } from "../../model/canary.ts";
+import { StandaloneRequest, type CanaryExecution } from "../../model/canary.ts";
 import { startStandalone } from "../../start-standalone.ts";
 import type { CanaryStart } from "../../start-canary.ts";
 import type { StoredRun } from "../../store/store.ts";
 import { actorOf } from "../authenticate.ts";
 import { PROJECT } from "../list.ts";
 import { onlyMethods } from "../problem.ts";
-import { parameterOf, readCanaryBody } from "./body.ts";
+import { tellOfStart } from "../start-observed.ts";
+import { parameterOf, readAdHoc, readCanaryBody } from "./body.ts";
 import { callerOf, canaryCallerOf, findExecution, type CanaryDependencies } from "./canaries.ts";
 import { findConfig } from "./configs.ts";
 import { isComplete, statusOf, toExecutionView, type ExecutionStatus } from "./execution-view.ts";
-
-const AdHocRequest = z.looseObject({
-  canaryConfig: CanaryConfig.optional(),
-  executionRequest: StandaloneRequest.optional(),
-});
 
 const PATH = "/standalone_canary_analysis";
 
 /** Analyses with a lifetime: several runs, or one with many looks. */
 export function createStandaloneRoutes(dependencies: CanaryDependencies): Router {
-  const { store } = dependencies;
+  const { store, telemetry } = dependencies;
   const router = Router();
 
   const start = async (
@@ -32,18 +27,17 @@ export function createStandaloneRoutes(dependencies: CanaryDependencies): Router
   ): Promise<void> => {
     const user = parameterOf(request, "user") ?? "anonymous";
     const now = new Date().toISOString();
-    const id = await startStandalone(dependencies, PROJECT, { ...canary, user }, callerOf(request, response), now);
+    const asked = callerOf(request, response);
+    const { id, started } = await startStandalone(dependencies, PROJECT, { ...canary, user }, asked, now);
+    for (const one of started) tellOfStart(telemetry, request, one);
     response.status(200).json({ canaryAnalysisExecutionId: id });
   };
 
   router
     .route(PATH)
     .post(async (request, response) => {
-      const { canaryConfig, executionRequest } = readCanaryBody(AdHocRequest, request);
-      if (canaryConfig === undefined) throw refused("canaryConfig must be provided for ad-hoc requests");
-      if (executionRequest === undefined) throw refused("executionRequest must be provided for ad-hoc requests");
       const caller = canaryCallerOf(request);
-      await start(request, response, { config: canaryConfig, analysis: null, request: executionRequest, caller });
+      await start(request, response, { ...readAdHoc(StandaloneRequest, request), analysis: null, caller });
     })
     .all(onlyMethods("POST"));
 
@@ -198,8 +192,4 @@ function outcomeOf(score: number | null, { pass, marginal }: CanaryExecution["th
   if (score <= marginal) return { didPass: false, message: `${text} is not above the marginal score threshold.` };
   if (score < pass) return { didPass: false, message: `${text} is below the pass score threshold.` };
   return { didPass: true, message: `${text} met or exceeded the pass score threshold.` };
-}
-
-function refused(detail: string): TouchstoneError {
-  return new TouchstoneError("invalid_request", detail);
 }
