@@ -1,34 +1,10 @@
 import { stringify } from "yaml";
 import { z } from "zod";
-import { ERRORS } from "../errors.ts";
-import { AnalysisDocument } from "../model/analysis.ts";
-import { ArgoVerdict, ArgoVerdictRequest } from "../model/argo.ts";
-import {
-  CanaryConfig,
-  CanaryExecutionRequest,
-  CanaryJudgeRequest,
-  CanaryJudgeResult,
-  StandaloneRequest,
-} from "../model/canary.ts";
-import { DeliveryView, PostMortem, RunEvent } from "../model/event.ts";
 import { ENGINE } from "../model/engine.ts";
-import { FlaggerHook } from "../model/flagger.ts";
-import { TargetView } from "../model/target.ts";
-import { RolloutListItem, RolloutView } from "../model/rollout.ts";
-import {
-  EvidencePage,
-  LookView,
-  OverrideRequest,
-  Report,
-  RunListItem,
-  RunView,
-  StartRunRequest,
-} from "../model/run.ts";
-import { Schedule, ScheduleListItem, ScheduleSlot, ScheduleView } from "../model/schedule.ts";
-import { AnalysisListItem, AnalysisView, ValidationView } from "./analyses.ts";
-import { AuditPage } from "./audit.ts";
-import { KayentaErrorView } from "./kayenta/problem.ts";
+import { controllerPaths } from "./controller-paths.ts";
 import { kayentaPaths } from "./kayenta/openapi.ts";
+import { json, list, operation, pathPart, plain, queryParameters, ref } from "./openapi-parts.ts";
+import { componentSchemas } from "./openapi-schemas.ts";
 import { AuditQuery, PageQuery, RolloutListQuery, RolloutQuery, RunListQuery, RunQuery } from "./parameters.ts";
 
 /** The contract, made from the very schemas that requests are checked with. `npm run openapi` writes it to openapi.yaml; a test finds drift. */
@@ -283,37 +259,7 @@ export function toOpenApi(): string {
           errors: [400, 401, 404, 503],
         }),
       },
-      "/v1/argo/verdict": {
-        post: operation(
-          "argoVerdict",
-          "controllers",
-          "Judge a rollout for Argo Rollouts' web metric. The first question starts a run; 425 until it has a verdict (step), or an answer each time (background). What a template must mend is a 200 with error.",
-          {
-            body: { "application/json": ref("ArgoVerdictRequest") },
-            responses: { "200": json("The verdict, with one line that begins with it.", "ArgoVerdict") },
-            errors: [400, 401, 413, 415, 425, 503],
-          },
-        ),
-      },
-      ...flaggerPaths(),
-      "/flagger/api/v1/query": {
-        get: operation("query", "controllers", QUERY_SUMMARY, {
-          parameters: [{ name: "query", in: "query", required: true, schema: { type: "string" } }],
-          responses: QUERY_RESPONSES,
-          errors: [401],
-        }),
-        post: operation("queryByForm", "controllers", QUERY_SUMMARY, {
-          body: {
-            "application/x-www-form-urlencoded": {
-              type: "object",
-              required: ["query"],
-              properties: { query: { type: "string" } },
-            },
-          },
-          responses: QUERY_RESPONSES,
-          errors: [401],
-        }),
-      },
+      ...controllerPaths(),
       "/livez": {
         get: operation("livez", "service", "The process is alive.", {
           responses: { "200": plain("Alive.", "application/json") },
@@ -356,7 +302,7 @@ export function toOpenApi(): string {
       ),
     },
     components: {
-      schemas: { ...componentSchemas(), Problem: PROBLEM },
+      schemas: componentSchemas(),
       securitySchemes: { bearer: { type: "http", scheme: "bearer" }, basic: { type: "http", scheme: "basic" } },
     },
   };
@@ -367,82 +313,6 @@ export function toOpenApi(): string {
 export function toEditorSchema(schema: z.ZodType): string {
   return `${JSON.stringify(z.toJSONSchema(schema, { io: "input", target: "draft-2020-12" }), null, 2)}\n`;
 }
-
-interface OperationParts {
-  readonly parameters?: readonly object[];
-  readonly body?: Readonly<Record<string, object>>;
-  readonly responses: Readonly<Record<string, object>>;
-  readonly errors?: readonly number[];
-  readonly security?: readonly object[];
-}
-
-function operation(
-  operationId: string,
-  tag: string,
-  summary: string,
-  { parameters, body, responses, errors = [], security }: OperationParts,
-): object {
-  const problems = Object.fromEntries(
-    errors.map((status) => [
-      String(status),
-      { description: titleOf(status), content: { "application/problem+json": { schema: ref("Problem") } } },
-    ]),
-  );
-  return {
-    operationId,
-    tags: [tag],
-    summary,
-    ...(security === undefined ? {} : { security }),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema }])),
-          },
-        }),
-    responses: { ...responses, ...problems },
-  };
-}
-
-/** What Flagger's webhooks are to be pointed at, by role. */
-const FLAGGER_ROLES = {
-  start: "pre-rollout: starts the run that watches the canary, and grants a first step without evidence.",
-  rollback: "rollback: 200 means roll back now, and only a rollback that is stored gives it.",
-  advance: "confirm-traffic-increase: may the candidate have more traffic?",
-  promote: "confirm-promotion: may the candidate take over?",
-  finish: "post-rollout: the canary has ended, as its phase says; so does the run.",
-  event: "event: takes the weights of the candidate out of Flagger's messages.",
-};
-
-function flaggerPaths(): Record<string, object> {
-  const sentence = (description: string) => ({
-    description,
-    content: { "text/plain": { schema: { type: "string" } } },
-  });
-  return Object.fromEntries(
-    Object.entries(FLAGGER_ROLES).map(([role, summary]) => [
-      `/v1/flagger/${role}`,
-      {
-        post: operation(`flagger-${role}`, "controllers", `Flagger's webhook of type ${summary}`, {
-          body: { "application/json": ref("FlaggerHook") },
-          responses: { "200": sentence("Yes, and why."), "409": sentence("No, and why, in one sentence.") },
-          errors: [400, 401, 413, 415, 503],
-        }),
-      },
-    ]),
-  );
-}
-
-const QUERY_SUMMARY =
-  "As much of Prometheus' query API as Flagger's metric templates need: vector(1), touchstone_verdict{namespace,name,analysis} and touchstone_score{…}. An empty vector where nothing is known.";
-const PROMETHEUS_ANSWER = { "application/json": { schema: { type: "object" } } };
-const QUERY_RESPONSES = {
-  "200": { description: "As Prometheus answers: a vector.", content: PROMETHEUS_ANSWER },
-  "400": { description: "The query is not understood.", content: PROMETHEUS_ANSWER },
-  "503": { description: "The record is unavailable.", content: PROMETHEUS_ANSWER },
-};
 
 function signedWebhook(operationId: string, what: string, schema: string) {
   return {
@@ -468,30 +338,6 @@ function webhookHeader(name: string, description: string): object {
   return { name, in: "header", required: true, description, schema: { type: "string" } };
 }
 
-const PROBLEM = {
-  type: "object",
-  required: ["type", "title", "status", "detail", "code"],
-  properties: {
-    type: { type: "string" },
-    title: { type: "string" },
-    status: { type: "integer" },
-    detail: { type: "string" },
-    code: { type: "string", enum: Object.keys(ERRORS) },
-    issues: {
-      type: "array",
-      items: {
-        type: "object",
-        required: ["pointer", "detail"],
-        properties: { pointer: { type: "string" }, detail: { type: "string" } },
-      },
-    },
-  },
-};
-
-function pathPart(name: string): object {
-  return { name, in: "path", required: true, schema: { type: "string" } };
-}
-
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" } };
 const NAME = { name: "name", in: "path", required: true, schema: { type: "string" } };
 const IDEMPOTENCY_KEY = {
@@ -502,117 +348,3 @@ const IDEMPOTENCY_KEY = {
 };
 const LOCATION = { Location: { schema: { type: "string" } } };
 const ANALYSIS_BODY = { "application/json": ref("AnalysisDocument"), "application/yaml": { type: "string" } };
-
-function ref(id: string): object {
-  return { $ref: `#/components/schemas/${id}` };
-}
-
-function json(description: string, id: string): object {
-  return { description, content: { "application/json": { schema: ref(id) } } };
-}
-
-function plain(description: string, type: string): object {
-  return {
-    description,
-    content: { [type]: { schema: type.endsWith("json") ? { type: "object" } : { type: "string" } } },
-  };
-}
-
-function list(description: string, id: string): object {
-  const schema = {
-    type: "object",
-    required: ["items", "nextCursor"],
-    properties: { items: { type: "array", items: ref(id) }, nextCursor: { type: ["string", "null"] } },
-  };
-  return {
-    description,
-    headers: { Link: { description: "The next page, rel=next.", schema: { type: "string" } } },
-    content: { "application/json": { schema } },
-  };
-}
-
-function titleOf(status: number): string {
-  const titles = Object.values(ERRORS).flatMap((kind) => (kind.status === status ? [kind.title] : []));
-  return [...new Set(titles)].join(", or ");
-}
-
-function queryParameters(schema: z.ZodObject): object[] {
-  const { properties = {}, $defs = {} } = z.toJSONSchema(schema, { io: "input", target: "draft-2020-12" });
-  return Object.entries(properties).map(([name, property]) => {
-    const own = typeof property === "object" ? property : {};
-    const shared = own.$ref === undefined ? {} : $defs[own.$ref.replace("#/$defs/", "")];
-    const { description, id: _, $ref: __, ...rest } = { ...shared, ...own };
-    return { name, in: "query", ...(description === undefined ? {} : { description }), schema: rest };
-  });
-}
-
-/** Requests as callers may write them, answers as they will read them. */
-function componentSchemas(): Record<string, object> {
-  const requests = {
-    StartRunRequest,
-    OverrideRequest,
-    AnalysisDocument,
-    Schedule,
-    ArgoVerdictRequest,
-    FlaggerHook,
-    CanaryJudgeRequest,
-    CanaryExecutionRequest,
-    CanaryConfig,
-    StandaloneRequest,
-  };
-  const answers = {
-    Run: RunView,
-    RunListItem,
-    RolloutView,
-    RolloutListItem,
-    Look: LookView,
-    EvidencePage,
-    Report,
-    Delivery: DeliveryView,
-    RunEvent,
-    PostMortem,
-    TargetView,
-    AuditPage,
-    AnalysisView,
-    AnalysisListItem,
-    Validation: ValidationView,
-    ScheduleView,
-    ScheduleListItem,
-    ScheduleSlot,
-    ArgoVerdict,
-    CanaryJudgeResult,
-    KayentaErrorView,
-  };
-  const schemas: Record<string, object> = {};
-  for (const [io, group] of [
-    ["input", requests],
-    ["output", answers],
-  ] as const) {
-    for (const schema of Object.values(group)) {
-      const {
-        $schema: _,
-        $defs = {},
-        id: __,
-        ...own
-      } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "throw" });
-      const name = z.globalRegistry.get(schema)?.id ?? "";
-      for (const [id, definition] of Object.entries($defs)) schemas[id] ??= relinked(definition);
-      // A schema with an id may be only a reference to its own definition.
-      schemas[name] = relinked($defs[name] ?? own);
-    }
-  }
-  return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** `#/$defs/X` of a schema that stands alone becomes `#/components/schemas/X`. */
-function relinked(schema: object): object {
-  return JSON.parse(
-    JSON.stringify(schema, (key, value: unknown) =>
-      key === "$ref" && typeof value === "string"
-        ? value.replace("#/$defs/", "#/components/schemas/")
-        : key === "id" && typeof value === "string" && !value.startsWith("#")
-          ? undefined
-          : value,
-    ),
-  ) as object;
-}

@@ -1,3 +1,5 @@
+import { ref } from "../openapi-parts.ts";
+
 /** The routes that Kayenta's clients call. Their errors are Kayenta's: a message. */
 export function kayentaPaths(): Readonly<Record<string, object>> {
   return {
@@ -163,10 +165,6 @@ function operation(
 
 function catalogue(operationId: string, summary: string): object {
   return { get: operation(operationId, summary, { answer: { type: "array", items: OBJECT }, errors: [] }) };
-}
-
-function ref(id: string): object {
-  return { $ref: `#/components/schemas/${id}` };
 }
 
 function query(name: string, description: string): object {
