@@ -9,6 +9,7 @@ import { RunView } from "../src/model/run.ts";
 import { migrateRecord } from "../src/wire.ts";
 import { createDatabase } from "../test/services/database.ts";
 import { startPostgres } from "../test/services/servers.ts";
+import { postRun } from "./service/api-client.ts";
 import { bundleProbed, startProbed } from "./service/probed-process.ts";
 import type { Delay } from "./service/probed.ts";
 
@@ -75,7 +76,7 @@ export async function run(args: string[]): Promise<void> {
       ],
     ] as const) {
       const began = performance.now();
-      const posted = await post(api.url, requestOf(plan, at, window));
+      const posted = await postRun(api.url, requestOf(plan, at, window));
       const run = await ended(api.url, posted);
       print(`${name}, ${((performance.now() - began) / 1000).toFixed(0)} s, ${run.verdict}`, await worker.delay());
       const { rssBytes } = await worker.system();
@@ -112,16 +113,6 @@ function requestOf(plan: object, at: string, window: object | undefined): object
     candidate: { label: "v22" },
     ...(window === undefined ? {} : { window }),
   };
-}
-
-async function post(url: string, body: object): Promise<string> {
-  const answer = await fetch(`${url}/v1/runs`, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json" },
-  });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return RunView.parse(await answer.json()).id;
 }
 
 async function ended(url: string, id: string): Promise<RunView> {

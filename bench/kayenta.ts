@@ -7,17 +7,17 @@
  * CHECKOUT is a work tree of github.com/spinnaker/kayenta, of which the judge is compiled as it stands, since it is not among the packages of Maven Central; what it needs comes from there. Needs
  * Java 17 and Maven. Of the bundle, so build first.
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { execPath, stdout } from "node:process";
+import { stdout } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CanaryJudgeResult } from "../src/model/canary.ts";
-import { freePort } from "../test/services/servers.ts";
 import { requestOf } from "./kayenta/cases.ts";
+import { serve } from "./service/api-client.ts";
 
 const HERE = fileURLToPath(new URL("kayenta", import.meta.url));
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -45,7 +45,12 @@ export async function run(args: string[]): Promise<void> {
   const started: ChildProcess[] = [];
   try {
     const classPath = compile(checkout, folder);
-    const url = await serve(started, folder);
+    const env = {
+      PATH: process.env["PATH"] ?? "",
+      TOUCHSTONE_DATA_DIR: join(folder, "data"),
+      LOG_LEVEL: "error",
+    };
+    const url = await serve(started, [MAIN, "serve"], env);
     stdout.write(`load average before: ${loadavg()[0]?.toFixed(1)}\n`);
     const [cases, seed] = [Number(values.cases), Number(values.seed)];
     await compare(
@@ -211,26 +216,4 @@ function sourcesOf(root: string, patterns: readonly RegExp[]): string[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((path) => patterns.some((pattern) => pattern.test(path)))
     .map((path) => join(root, path));
-}
-
-async function serve(started: ChildProcess[], folder: string): Promise<string> {
-  const port = await freePort();
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    TOUCHSTONE_DATA_DIR: join(folder, "data"),
-    PORT: String(port),
-    LOG_LEVEL: "error",
-  };
-  const child = spawn(execPath, [MAIN, "serve"], { env, stdio: ["ignore", "ignore", "inherit"] });
-  started.push(child);
-  const isReady = () =>
-    fetch(`http://127.0.0.1:${port}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  while (!(await isReady())) {
-    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return `http://127.0.0.1:${port}`;
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { createDatabase } from "../test/services/database.ts";
-import { freePort, startPostgres, startRedis } from "../test/services/servers.ts";
+import { startPostgres, startRedis } from "../test/services/servers.ts";
+import { loadRequest, postRun, serve } from "./service/api-client.ts";
 import { startSource } from "./service/source.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -50,21 +51,22 @@ export async function run(args: string[]): Promise<void> {
 
     const bare = await serve(started, [...process.execArgv, PEER], env);
     const api = await serve(started, [MAIN, "serve", "--role", "api"], env);
-    const body = JSON.stringify(requestOf(metrics));
+    const request = loadRequest({ mode: "once", duration: "1h", settle: "0s" }, metrics);
+    const body = JSON.stringify(request);
     const posted = {
-      bare: await load(bare, "POST", 500, seconds, body),
-      ours: await load(api, "POST", 500, seconds, body),
+      bare: await load(`${bare}/v1/runs`, "POST", 500, seconds, body),
+      ours: await load(`${api}/v1/runs`, "POST", 500, seconds, body),
     };
-    const ids = await Promise.all([bare, api].map((url) => post(url, body)));
+    const ids = await Promise.all([bare, api].map((url) => postRun(url, request)));
     const read = {
-      bare: await load(`${bare}/${ids[0]}`, "GET", 1000, seconds),
-      ours: await load(`${api}/${ids[1]}`, "GET", 1000, seconds),
+      bare: await load(`${bare}/v1/runs/${ids[0]}`, "GET", 1000, seconds),
+      ours: await load(`${api}/v1/runs/${ids[1]}`, "GET", 1000, seconds),
     };
     print("POST /v1/runs at 500/s", posted, 100);
     print("GET /v1/runs/{id} at 1,000/s", read, 50);
 
     await database.query("delete from touchstone.runs");
-    for (let i = 0; i < runs; i += 50) await Promise.all(Array.from({ length: 50 }, () => post(api, body)));
+    for (let i = 0; i < runs; i += 50) await Promise.all(Array.from({ length: 50 }, () => postRun(api, request)));
     const began = performance.now();
     const workers = [1, 2].map(() => {
       const worker = spawn(execPath, [MAIN, "serve", "--role", "worker"], {
@@ -82,7 +84,7 @@ export async function run(args: string[]): Promise<void> {
     stdout.write(
       `${runs} waiting runs of ${metrics} metrics, two workers: ${(runs / drained).toFixed(1)} runs/s (goal ≥ 25), RSS at most ${Math.max(...peaks).toFixed(0)} MB (goal ≤ 512)\n`,
     );
-    stdout.write(`pickup by the bell: ${await pickup(api, body, database)}\n`);
+    stdout.write(`pickup by the bell: ${await pickup(api, request, database)}\n`);
   } finally {
     for (const child of started) child.kill("SIGKILL");
     await Promise.all(started.map(ended));
@@ -91,35 +93,6 @@ export async function run(args: string[]): Promise<void> {
     await Promise.all([postgres.stop(), redis.stop()]);
     await rm(folder, { recursive: true });
   }
-}
-
-/** A run over the hour that has passed, of so many series. */
-function requestOf(metrics: number): object {
-  return {
-    analysis: {
-      apiVersion: "touchstone/v1",
-      kind: "Analysis",
-      metadata: { name: "load" },
-      spec: {
-        plan: { mode: "once", duration: "1h", settle: "0s" },
-        metrics: Array.from({ length: metrics }, (_, index) => ({
-          name: `m${index}`,
-          kind: "latency",
-          unit: "step",
-          source: "load",
-          query: { series: `m${index}{version="{{ version }}"}` },
-        })),
-      },
-    },
-    baseline: { label: "v1" },
-    candidate: { label: "v2" },
-  };
-}
-
-async function post(url: string, body: string): Promise<string> {
-  const answer = await fetch(url, { method: "POST", body, headers: { "content-type": "application/json" } });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return ((await answer.json()) as { id: string }).id;
 }
 
 async function load(url: string, method: "GET" | "POST", rate: number, seconds: number, body?: string) {
@@ -148,12 +121,12 @@ function print(name: string, { bare, ours }: { bare: Loaded; ours: Loaded }, goa
 /** From the post of a run to its first claim, workers idle. */
 async function pickup(
   url: string,
-  body: string,
+  request: object,
   database: Awaited<ReturnType<typeof createDatabase>>,
 ): Promise<string> {
   const waits: number[] = [];
   for (let i = 0; i < 50; i++) {
-    const id = await post(url, body);
+    const id = await postRun(url, request);
     const sinceCreated =
       "select extract(epoch from l.at - r.created_at) * 1000 as ms from touchstone.runs r join touchstone.looks l on l.run_id = r.id where r.id = $1";
     for (;;) {
@@ -167,22 +140,6 @@ async function pickup(
   }
   waits.sort((a, b) => a - b);
   return `p50 ${waits[25]?.toFixed(1)} ms, p90 ${waits[45]?.toFixed(1)} ms (goal p50 ≤ 10 ms)`;
-}
-
-async function serve(started: ChildProcess[], args: string[], env: Record<string, string>): Promise<string> {
-  const port = await freePort();
-  const child = spawn(execPath, args, { env: { ...env, PORT: String(port) }, stdio: ["ignore", "ignore", "inherit"] });
-  started.push(child);
-  const isReady = () =>
-    fetch(`http://127.0.0.1:${port}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  while (!(await isReady())) {
-    if (child.exitCode !== null) throw new Error(`${args.join(" ")} ended with ${child.exitCode}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return `http://127.0.0.1:${port}/v1/runs`;
 }
 
 async function peakMb({ pid }: ChildProcess): Promise<number> {

@@ -12,7 +12,7 @@ import { seeded } from "../src/stats/random.ts";
 import type { StoredEvidence } from "../src/store/store.ts";
 import { canonicalJson } from "../src/model/canonical.ts";
 import { toText } from "../src/report/text.ts";
-import { analysisWith, scores } from "./judge/samples.ts";
+import { analysisWith, scores, timedRows } from "./judge/samples.ts";
 
 /** An hour of a stage before, then twenty minutes of this one. */
 const BEGIN = epochSeconds("2026-11-20T08:00:00.000Z");
@@ -28,15 +28,10 @@ const BAD = scores(0.25, 0.2, 0.2, 0.2, 0.15);
 function rowsOf(seed: number, before: typeof GOOD, since: typeof GOOD) {
   const random = seeded(seed);
   const at = Float64Array.from({ length: 800 }, (_, i) => BEGIN + 6 * i + 3);
-  return {
-    shape: "samples" as const,
-    values: at.map((second) => (second < START ? before : since)(random)),
-    units: null,
-    unitNames: [],
+  return timedRows(
+    at.map((second) => (second < START ? before : since)(random)),
     at,
-    strata: null,
-    stratumNames: [],
-  };
+  );
 }
 
 const sourcesOf = (before: typeof GOOD, since: typeof GOOD) =>

@@ -3,7 +3,8 @@ import { stdout } from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../test/campaign/until.ts";
 import { difference, perOne, readCounters, toText } from "./counters.ts";
-import { post, requestOf, type Stack } from "./stack.ts";
+import { loadRequest, postRun } from "../service/api-client.ts";
+import type { Stack } from "./stack.ts";
 
 const ONCE = { mode: "once", duration: "30m", settle: "0s", step: "60s" };
 /** A look every two seconds for as long as it takes to count them: neither arm is ever proven safe or worse before the end. */
@@ -31,7 +32,7 @@ export async function measureRate(stack: Stack, runs: number): Promise<void> {
   let alone = NaN;
   for (const size of [1, 2, 3, 4]) {
     for (let n = 0; n < runs; n += 50)
-      await Promise.all(Array.from({ length: Math.min(50, runs - n) }, () => post(api.url, requestOf(ONCE))));
+      await Promise.all(Array.from({ length: Math.min(50, runs - n) }, () => postRun(api.url, loadRequest(ONCE))));
     const workers = [];
     for (let n = 1; n <= size; n += 1) workers.push(await stack.start(`worker ${n}`, "worker"));
     // Their start costs more than some looks; what is counted begins with a tenth of the runs done.
@@ -54,7 +55,7 @@ export async function measureRate(stack: Stack, runs: number): Promise<void> {
       for (const metrics of [1, 10]) {
         const start = await readCounters(stack, workers);
         for (let n = 0; n < POSTED_RUNS; n += 1) {
-          await post(api.url, requestOf(ONCE, metrics));
+          await postRun(api.url, loadRequest(ONCE, metrics));
           await pause(POST_MS);
         }
         await until("the posted runs", async () => (await live()) === 0, 600);
@@ -63,7 +64,7 @@ export async function measureRate(stack: Stack, runs: number): Promise<void> {
           `  a run of ${metrics} metrics that is posted, rung for and judged, ${(1000 / (posted.wallMs / POSTED_RUNS)).toFixed(0)} a second, with its share of what idle workers cost: ${toText(perOne(posted, POSTED_RUNS))}\n`,
         );
       }
-      for (let n = 0; n < LOOKING_RUNS; n += 1) await post(api.url, requestOf(LOOKING));
+      for (let n = 0; n < LOOKING_RUNS; n += 1) await postRun(api.url, loadRequest(LOOKING));
       const looks = () => count("touchstone.looks where decision = 'continue'");
       await pause(5_000);
       const [began, done] = [await readCounters(stack, workers), await looks()];

@@ -5,7 +5,8 @@ import type { Store } from "../../src/store/store.ts";
 import { until } from "../../test/campaign/until.ts";
 import { medianOf } from "../service/median.ts";
 import { explaining, type Plan } from "./explaining.ts";
-import { post, requestOf, type Stack } from "./stack.ts";
+import { loadRequest, postRun } from "../service/api-client.ts";
+import type { Stack } from "./stack.ts";
 
 /** A run whose looks come once a minute for hours, so that it stays live. */
 const LIVE = { mode: "scheduled", duration: "10h", every: "1m", settle: "0s", step: "60s", warmup: "0s" };
@@ -40,7 +41,7 @@ async function fillWithLiveRuns(stack: Stack, live: number): Promise<void> {
   const { database } = stack;
   const api = await stack.start("API", "api");
   const worker = await stack.start("worker", "worker");
-  const id = await post(api.url, requestOf(LIVE));
+  const id = await postRun(api.url, loadRequest(LIVE));
   await database.query("update touchstone.runs set due_at = now() where id = $1", [id]);
   await until("the first look", async () => {
     const { rows } = await database.query("select looks from touchstone.runs where id = $1", [id]);

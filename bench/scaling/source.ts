@@ -1,7 +1,8 @@
 import { stdout } from "node:process";
 import { until } from "../../test/campaign/until.ts";
 import { difference, readCounters } from "./counters.ts";
-import { post, type Stack } from "./stack.ts";
+import { postRun } from "../service/api-client.ts";
+import type { Stack } from "./stack.ts";
 import { RunView } from "../../src/model/run.ts";
 
 const WINDOW = { start: "2026-11-19T08:00:00Z", end: "2026-11-19T09:00:00Z" };
@@ -31,7 +32,7 @@ export async function measureSource(stack: Stack, rows: number): Promise<void> {
     [`${ROWS_SENT} rows sent`, `select latency as value, at ${from}`, "request", { ...WINDOW, end: part }],
   ] as const) {
     const before = await readCounters(stack, [worker]);
-    const id = await post(api.url, requestOf(sql, unit, window));
+    const id = await postRun(api.url, requestOf(sql, unit, window));
     const view = async () => RunView.parse(await (await fetch(`${api.url}/v1/runs/${id}?wait=30s`)).json());
     let run = await view();
     await until("the look", async () => (run = await view()).dueAt === null, 300);

@@ -2,7 +2,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
-import { RunView } from "../../src/model/run.ts";
 import { migrateRecord } from "../../src/wire.ts";
 import { createDatabase } from "../../test/services/database.ts";
 import { startPostgres, startRedis, type Server } from "../../test/services/servers.ts";
@@ -69,38 +68,4 @@ export async function startStack(): Promise<Stack> {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-/** A run of so many metrics by an analysis inline. */
-export function requestOf(plan: object, metrics = 1): object {
-  return {
-    analysis: {
-      apiVersion: "touchstone/v1",
-      kind: "Analysis",
-      metadata: { name: "load" },
-      spec: {
-        plan,
-        metrics: Array.from({ length: metrics }, (_, n) => ({
-          name: `latency${n}`,
-          kind: "latency",
-          unit: "step",
-          source: "load",
-          query: { series: `latency${n}{version="{{ version }}"}` },
-        })),
-      },
-    },
-    baseline: { label: "v1" },
-    candidate: { label: "v2" },
-  };
-}
-
-/** @returns the id of the run. */
-export async function post(url: string, body: object): Promise<string> {
-  const answer = await fetch(`${url}/v1/runs`, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json" },
-  });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return RunView.parse(await answer.json()).id;
 }

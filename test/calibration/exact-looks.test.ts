@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { backtest } from "../../src/backtest.ts";
 import type { Analysis } from "../../src/model/analysis.ts";
-import type { SampleRows, Samples } from "../../src/model/samples.ts";
+import type { Samples } from "../../src/model/samples.ts";
 import { seeded, type Random } from "../../src/stats/random.ts";
 import { replaySources } from "../../src/wire-sources.ts";
-import { analysisWith } from "../judge/samples.ts";
+import { analysisWith, timedRows } from "../judge/samples.ts";
 import { binomial } from "./laws.ts";
 import { ceilingOf, percent } from "./rates.ts";
 import { report } from "./report.ts";
@@ -37,16 +37,7 @@ function rowsOf(random: Random, traffic: Traffic, one: (random: Random, minute: 
       at.push(START_SECONDS + 60 * (minute + (row + 0.5) / units));
     }
   }
-  const samples: SampleRows = {
-    shape: "samples",
-    values: Float64Array.from(values),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from(at),
-    strata: null,
-    stratumNames: [],
-  };
-  return samples;
+  return timedRows(values, at);
 }
 
 function countsOf(random: Random, traffic: Traffic, rate: (minute: number) => number): Samples {

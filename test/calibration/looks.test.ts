@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { backtest } from "../../src/backtest.ts";
 import type { Analysis } from "../../src/model/analysis.ts";
-import type { SampleRows, Samples } from "../../src/model/samples.ts";
+import type { Samples } from "../../src/model/samples.ts";
 import { seeded, standardNormal, type Random } from "../../src/stats/random.ts";
 import { replaySources } from "../../src/wire-sources.ts";
-import { analysisWith } from "../judge/samples.ts";
+import { analysisWith, timedRows } from "../judge/samples.ts";
 import { ceilingOf, percent } from "./rates.ts";
 import { report } from "./report.ts";
 import { runs } from "./runs.ts";
@@ -42,16 +42,7 @@ function rowsOf(
       values.push(one(random) * (1 + (rise * minute) / MINUTES));
       at.push(START_SECONDS + 60 * (minute + (row + 0.5) / perMinute(minute)));
     }
-  const samples: SampleRows = {
-    shape: "samples",
-    values: Float64Array.from(values),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from(at),
-    strata: null,
-    stratumNames: [],
-  };
-  return samples;
+  return timedRows(values, at);
 }
 
 const BASE_SCORES = [0.05, 0.1, 0.2, 0.35, 0.3];

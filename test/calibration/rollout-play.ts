@@ -9,10 +9,10 @@ import type { LookState } from "../../src/model/look-state.ts";
 import type { ReadAnalysis } from "../../src/model/read-analysis.ts";
 import { analysisOfStage } from "../../src/model/resolve-stages.ts";
 import type { Run } from "../../src/model/run.ts";
-import type { Samples } from "../../src/model/samples.ts";
 import { epochSeconds, toInstant } from "../../src/model/time.ts";
 import type { MetricSource } from "../../src/sources/source.ts";
 import type { Random } from "../../src/stats/random.ts";
+import { timedRows } from "../judge/samples.ts";
 
 const START = epochSeconds("2026-01-01T00:00:00.000Z");
 
@@ -162,16 +162,7 @@ function sourceOf(
           at.push(START + 60 * (minute + (row + 0.5) / rows.length));
         }
       }
-      const samples: Samples = {
-        shape: "samples",
-        values: Float64Array.from(values),
-        units: null,
-        unitNames: [],
-        at: Float64Array.from(at),
-        strata: null,
-        stratumNames: [],
-      };
-      return Promise.resolve({ samples, faults: [], warnings: [] });
+      return Promise.resolve({ samples: timedRows(values, at), faults: [], warnings: [] });
     },
   };
 }

@@ -13,7 +13,7 @@ import { seeded, type Random } from "../../src/stats/random.ts";
 import { toHtml } from "../../src/report/html.ts";
 import { createReplaySource } from "../../src/sources/replay.ts";
 import { play, runOf, START_SECONDS, type RecordedPair } from "./play.ts";
-import { analysisWith, DEAD, scores } from "./samples.ts";
+import { analysisWith, DEAD, scores, timedRows } from "./samples.ts";
 
 /** Exact e-values as deciders of plans without an end. */
 
@@ -38,15 +38,10 @@ function rowsOf(
       value: one(random, minute),
     })),
   ).flat();
-  return {
-    shape: "samples",
-    values: Float64Array.from(rows, ({ value }) => value),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from(rows, ({ at }) => at),
-    strata: null,
-    stratumNames: [],
-  };
+  return timedRows(
+    rows.map(({ value }) => value),
+    rows.map(({ at }) => at),
+  );
 }
 
 function countsOf(seed: number, eventsIn: (random: Random, minute: number) => number, exposure = 100): Samples {

@@ -7,7 +7,7 @@ import type { LimitFinding } from "../../src/model/finding.ts";
 import type { Counts, SampleRows } from "../../src/model/samples.ts";
 import { judgeOnce } from "./once.ts";
 import { play, START_SECONDS } from "./play.ts";
-import { analysisWith, answer, rows } from "./samples.ts";
+import { analysisWith, answer, rows, timedRows } from "./samples.ts";
 
 /**
  * An objective of 99% leaves one bad event in a hundred: bad events at 10 % burn the budget ten times too fast. Events come at known places, not by chance, so that
@@ -30,15 +30,10 @@ function sessions(badIn: (minute: number) => number): SampleRows {
       at: START_SECONDS + 60 * (minute + (session + 0.5) / 40),
     })),
   ).flat();
-  return {
-    shape: "samples",
-    values: Float64Array.from(all, ({ value }) => value),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from(all, ({ at }) => at),
-    strata: null,
-    stratumNames: [],
-  };
+  return timedRows(
+    all.map(({ value }) => value),
+    all.map(({ at }) => at),
+  );
 }
 
 function requests(badIn: (minute: number) => number): Counts {

@@ -5,7 +5,7 @@ import { toStoredState } from "../../src/model/look-state.ts";
 import type { Samples } from "../../src/model/samples.ts";
 import { seeded } from "../../src/stats/random.ts";
 import { play, START_SECONDS } from "./play.ts";
-import { analysisWith } from "./samples.ts";
+import { analysisWith, timedRows } from "./samples.ts";
 
 /** Runs that a promotion does not end: what watches a rollout goes on while the rollout does. */
 
@@ -20,15 +20,10 @@ const PLANS = {
 function failing(seed: number, rate: (minute: number) => number): Samples {
   const random = seeded(seed);
   const minutes = Array.from({ length: MINUTES * 50 }, (_, row) => row / 50);
-  return {
-    shape: "samples",
-    values: Float64Array.from(minutes, (minute) => (random() < rate(minute) ? 1 : 0)),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from(minutes, (minute) => START_SECONDS + 60 * minute),
-    strata: null,
-    stratumNames: [],
-  };
+  return timedRows(
+    Float64Array.from(minutes, (minute) => (random() < rate(minute) ? 1 : 0)),
+    Float64Array.from(minutes, (minute) => START_SECONDS + 60 * minute),
+  );
 }
 
 const even = () => 0.05;

@@ -10,6 +10,7 @@ import { seeded } from "../../src/stats/random.ts";
 import { createReplaySource } from "../../src/sources/replay.ts";
 import type { MetricSource } from "../../src/sources/source.ts";
 import { runOf, START_SECONDS } from "./play.ts";
+import { timedRows } from "./samples.ts";
 
 /** What each version answers, by label and metric; the first is the baseline. */
 export type Versions = Readonly<Record<string, Readonly<Record<string, Samples>>>>;
@@ -55,13 +56,8 @@ export async function playRainbow(
 /** So many values, evenly over the seconds after the start of a run. */
 export function spread(seed: number, size: number, seconds: number, one: (random: () => number) => number): Samples {
   const random = seeded(seed);
-  return {
-    shape: "samples",
-    values: Float64Array.from({ length: size }, () => one(random)),
-    units: null,
-    unitNames: [],
-    at: Float64Array.from({ length: size }, (_, row) => START_SECONDS + ((row + 0.5) * seconds) / size),
-    strata: null,
-    stratumNames: [],
-  };
+  return timedRows(
+    Float64Array.from({ length: size }, () => one(random)),
+    Float64Array.from({ length: size }, (_, row) => START_SECONDS + ((row + 0.5) * seconds) / size),
+  );
 }

@@ -1,7 +1,7 @@
 import { readAnalysis } from "../../src/model/read-analysis.ts";
 import type { Analysis } from "../../src/model/analysis.ts";
 import type { ArmAnswer, Gathered } from "../../src/judge/gathered.ts";
-import type { Samples, ValueFault } from "../../src/model/samples.ts";
+import type { SampleRows, Samples, ValueFault } from "../../src/model/samples.ts";
 import { seeded, standardNormal } from "../../src/stats/random.ts";
 
 /** An analysis of these metrics, written as in a file. */
@@ -24,6 +24,19 @@ export function rows(values: Iterable<number>, units?: readonly string[]): ArmAn
     strata: null,
     stratumNames: [],
   });
+}
+
+/** Rows of these times, seconds since the epoch, each of a unit of its own. */
+export function timedRows(values: ArrayLike<number>, at: ArrayLike<number>): SampleRows {
+  return {
+    shape: "samples",
+    values: Float64Array.from(values),
+    units: null,
+    unitNames: [],
+    at: Float64Array.from(at),
+    strata: null,
+    stratumNames: [],
+  };
 }
 
 export function series(values: Iterable<number>): ArmAnswer {

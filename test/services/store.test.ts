@@ -14,6 +14,18 @@ import { startPostgres } from "./servers.ts";
 const serverUrl = inject("postgresUrl");
 const ignore = () => undefined;
 
+/** A database of its own with the tables, until the test ends. */
+async function migrated() {
+  const other = await createDatabase(serverUrl ?? "");
+  const sql = createPostgresSql({ connectionString: other.url, poolSize: 3, onError: ignore });
+  onTestFinished(async () => {
+    await sql.close();
+    await other.drop();
+  });
+  await migrate(sql);
+  return { other, sql };
+}
+
 describe.skipIf(serverUrl === null)("Postgres", () => {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   beforeAll(async () => {
@@ -42,13 +54,7 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
   });
 
   test("what every sweep asks reads few rows, however many runs are live", async () => {
-    const other = await createDatabase(serverUrl ?? "");
-    const sql = createPostgresSql({ connectionString: other.url, poolSize: 3, onError: ignore });
-    onTestFinished(async () => {
-      await sql.close();
-      await other.drop();
-    });
-    await migrate(sql);
+    const { other, sql } = await migrated();
     await other.query(
       `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, status, due_at)
        select 'run_' || i, 'default', repeat(md5(i::text), 20), '', 'a', 'v1', 'v2', 'running', now() + (i - 100) * interval '1 second' from generate_series(1, 5000) i`,
@@ -68,13 +74,7 @@ describe.skipIf(serverUrl === null)("Postgres", () => {
   });
 
   test("a record of very many rows is measured by a part of them, a small one exactly", async () => {
-    const other = await createDatabase(serverUrl ?? "");
-    const sql = createPostgresSql({ connectionString: other.url, poolSize: 3, onError: ignore });
-    onTestFinished(async () => {
-      await sql.close();
-      await other.drop();
-    });
-    await migrate(sql);
+    const { other, sql } = await migrated();
     await other.query(
       `insert into touchstone.runs (id, project, snapshot, request_digest, analysis_name, baseline_label, candidate_label, due_at)
        select 'run_' || i, 'default', repeat('x', 1000), '', 'a', 'v1', 'v2', now() from generate_series(1, 5000) i`,
