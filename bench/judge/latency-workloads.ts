@@ -106,18 +106,46 @@ export const seriesAutocorrelated: Workload = {
   analysis: analysisOf("series_autocorr", [{ ...latencyMetric, query: { series: "latency" } }], { unit: "step" }),
   peerMetrics: [{ ...latencyPeer(0), window: "mean", limits: { flagger: 260, argo: 260 } }],
   generate(outcome, seed) {
-    const random = randomOf("series_autocorr", outcome, seed);
-    const common = autoregression(random, MINUTES, 0.9, 0.2);
-    const arm = (factor: number): ArmSamples => {
-      const own = autoregression(random, MINUTES, 0.7, 0.06);
-      const values = own.map(
-        (deviation, i) => factor * MEDIAN_MS * Math.exp(common[i] + deviation + 0.03 * standardNormal(random)),
-      );
-      return new Map([["latency", minuteSeries(values)]]);
-    };
-    return twoArms(arm(1), arm(FACTOR[outcome]));
+    const { baseline, candidate } = seriesArms(randomOf("series_autocorr", outcome, seed), FACTOR[outcome]);
+    return twoArms(asLatency(baseline), asLatency(candidate));
   },
 };
+
+/** Hours of the same law in which nothing changed, each from the run's own generator. */
+const HISTORY_RUNS = 30;
+
+export const seriesWithHistory: Workload = {
+  ...seriesAutocorrelated,
+  name: "series_history",
+  text: `the same, with ${HISTORY_RUNS} earlier hours without a change to know the variance from`,
+  generate(outcome, seed) {
+    const random = randomOf("series_history", outcome, seed);
+    let squares = 0;
+    for (let run = 0; run < HISTORY_RUNS; run++) {
+      const { baseline, candidate } = seriesArms(random, 1);
+      const difference = candidate.reduce((sum, value, i) => sum + Math.log(value / (baseline[i] ?? 0)), 0) / MINUTES;
+      squares += MINUTES * difference * difference;
+    }
+    const { baseline, candidate } = seriesArms(random, FACTOR[outcome]);
+    return {
+      ...twoArms(asLatency(baseline), asLatency(candidate)),
+      history: { stepDeviation: Math.sqrt(squares / HISTORY_RUNS), runs: HISTORY_RUNS },
+    };
+  },
+};
+
+function seriesArms(random: Random, factor: number): { baseline: Float64Array; candidate: Float64Array } {
+  const common = autoregression(random, MINUTES, 0.9, 0.2);
+  const arm = (times: number): Float64Array =>
+    autoregression(random, MINUTES, 0.7, 0.06).map(
+      (deviation, i) => times * MEDIAN_MS * Math.exp(common[i] + deviation + 0.03 * standardNormal(random)),
+    );
+  return { baseline: arm(1), candidate: arm(factor) };
+}
+
+function asLatency(values: Float64Array): ArmSamples {
+  return new Map([["latency", minuteSeries(values)]]);
+}
 
 /** How a metric declares that its rows carry strata to adjust for: the one place to change. */
 

@@ -12,9 +12,13 @@ import { LOOK_MINUTES, REPLAY, START, type ArmSamples, type Workload } from "./w
  */
 export function judgeByOurs(rollbackBudget: number | null): Judge {
   const analyses = new Map<Workload, Analysis>();
-  return async ({ baseline, candidate, gold }, workload) => {
+  return async ({ baseline, candidate, gold, history }, workload) => {
     const analysis = analyses.get(workload) ?? resolve(workload, rollbackBudget);
     analyses.set(workload, analysis);
+    const informed =
+      history === undefined
+        ? analysis
+        : { ...analysis, metrics: analysis.metrics.map((metric) => ({ ...metric, history })) };
     const recording = new Map([
       ["baseline", gold === null ? baseline : withGold(baseline, gold.baseline)],
       ["candidate", gold === null ? candidate : withGold(candidate, gold.candidate)],
@@ -22,7 +26,7 @@ export function judgeByOurs(rollbackBudget: number | null): Judge {
     const sources = new Map([[REPLAY, createReplaySource(recording)]]);
     // Past a promotion the looks go on, so that a later false alarm is counted all the same.
     const options = { start: START, pastPromotion: true, detail: false };
-    const { verdict, minutes, rollbackLook } = await backtest(sources, analysis, options);
+    const { verdict, minutes, rollbackLook } = await backtest(sources, informed, options);
     return {
       verdict,
       look: Math.round(minutes / LOOK_MINUTES),

@@ -1,3 +1,4 @@
+import type { History } from "../../src/model/analysis.ts";
 import type { Samples } from "../../src/model/samples.ts";
 import { epochSeconds } from "../../src/model/time.ts";
 import { seeded, type Random } from "../../src/stats/random.ts";
@@ -29,6 +30,8 @@ export interface RunData {
   readonly judged: readonly string[];
   /** Human labels for some units of a metric that a fallible judge scored, by arm; null where there are none. */
   readonly gold: ReadonlyMap<string, ArmSamples> | null;
+  /** What earlier runs without a change have shown of every metric; left out where there were none. */
+  readonly history?: History;
 }
 
 /** One candidate beside its baseline, as a judge gets it. */
@@ -36,6 +39,7 @@ export interface Comparison {
   readonly baseline: ArmSamples;
   readonly candidate: ArmSamples;
   readonly gold: { readonly baseline: ArmSamples; readonly candidate: ArmSamples } | null;
+  readonly history?: History;
 }
 
 /** How the peers see a metric: they know points, windows and fixed limits. */
@@ -83,6 +87,7 @@ export function comparisons(data: RunData): Comparison[] {
     baseline: arm(data.arms, "baseline"),
     candidate: arm(data.arms, label),
     gold: data.gold === null ? null : { baseline: arm(data.gold, "baseline"), candidate: arm(data.gold, label) },
+    ...(data.history === undefined ? {} : { history: data.history }),
   }));
 }
 

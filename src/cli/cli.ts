@@ -8,19 +8,16 @@ import { Verdict } from "../model/finding.ts";
 import { ENGINE } from "../model/engine.ts";
 import { readAnalysis, toPath } from "../model/read-analysis.ts";
 import { Rollout, type RunView, type StartRunRequest, type Window } from "../model/run.ts";
-import { Duration, durationSeconds, Instant } from "../model/time.ts";
-import { VersionLabel } from "../model/version.ts";
+import { Duration, durationSeconds, type Instant } from "../model/time.ts";
 import type { Sources } from "../sources/source.ts";
 import { runnableIssues } from "../start-run.ts";
-import { backtestRecords } from "./backtest.ts";
-import { calibrate } from "./calibrate.ts";
 import { createClient, type Client } from "./client.ts";
 import { addDoctorCommand } from "./doctor.ts";
-import { explain } from "./explain.ts";
 import { addImportCommand } from "./import-kayenta.ts";
 import { judgeFiles, readText, type WireFiles } from "./judge-files.ts";
-import { tableOrJson, whole } from "./options.ts";
+import { check, instant, label, tableOrJson, whole } from "./options.ts";
 import { EXIT, OUTPUTS, printReport, printRun, printRuns, type Output } from "./output.ts";
+import { addReplayCommands } from "./replay-commands.ts";
 import type { ReadRecordings, WireReplay } from "./replay-recording.ts";
 import { addRolloutCommand } from "./rollout.ts";
 import { addScheduleCommands } from "./schedule.ts";
@@ -294,88 +291,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
       }
     });
 
-  program
-    .command("explain")
-    .description(
-      "print what an analysis does: everything in force, how the budgets are spent, when it looks, what it can detect",
-    )
-    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
-    .addOption(new Option("--units <n>", "units per arm at the end of a run").argParser(whole(1, 1_000_000_000)))
-    .option("--stage <name>", "as a first attempt at this stage of a rollout is judged")
-    .addOption(tableOrJson())
-    .action(
-      async ({
-        file,
-        units,
-        stage,
-        output: format,
-      }: {
-        file: string;
-        units?: number;
-        stage?: string;
-        output: "table" | "json";
-      }) => {
-        stdout(await explain(file, { units: units ?? null, stage: stage ?? null, output: format }));
-      },
-    );
-
-  program
-    .command("backtest")
-    .description("replay recorded runs through the looks of an analysis: one line of NDJSON per key")
-    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
-    .requiredOption("--samples <events.ndjson>", "timestamped records, one JSON object a line")
-    .option("--by <field>", "the field that tells replays apart; default: key, where records have one")
-    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
-    .addOption(new Option("--candidate <label>", "the arm that is the candidate").argParser(label).default("candidate"))
-    .addOption(
-      new Option("--start <instant>", "when every run starts; default: with the first record of its key").argParser(
-        instant,
-      ),
-    )
-    .addOption(new Option("-o, --output <format>", "what to print").choices(["ndjson"]).default("ndjson"))
-    .action(
-      async (options: {
-        file: string;
-        samples: string;
-        by?: string;
-        baseline: string;
-        candidate: string;
-        start?: Instant;
-      }) => {
-        const { file, samples, by = null, baseline, candidate, start = null } = options;
-        await backtestRecords(dependencies, { analysis: file, samples, by, baseline, candidate, start });
-      },
-    );
-
-  program
-    .command("calibrate")
-    .description(
-      "compare the baseline with itself: how often an analysis raises false alarms, and the smallest change it detects",
-    )
-    .requiredOption("-f, --file <analysis.yaml>", "the analysis")
-    .requiredOption("--samples <events.ndjson>", "timestamped records, as for backtest; only the baseline's are used")
-    .option("--by <field>", "the field that tells recordings apart; default: key, where records have one")
-    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
-    .addOption(
-      new Option("--splits <n>", "how often the baseline is split in two").argParser(whole(1, 100_000)).default(200),
-    )
-    .addOption(new Option("--seed <n>", "another seed, other splits").argParser(whole(0, 2 ** 31 - 1)).default(1))
-    .addOption(tableOrJson())
-    .action(
-      async (options: {
-        file: string;
-        samples: string;
-        by?: string;
-        baseline: string;
-        splits: number;
-        seed: number;
-        output: "table" | "json";
-      }) => {
-        const { file, by = null, ...rest } = options;
-        await calibrate(dependencies, { analysis: file, by, ...rest });
-      },
-    );
-
+  addReplayCommands(program, dependencies);
   addVerifyCommand(program, { client, stdout, setExit });
   addImportCommand(program, { stdout, stderr });
   addDoctorCommand(program, { token: () => readConfig().secrets.token, stdout, setExit });
@@ -531,14 +447,6 @@ function argument(): Option {
     });
 }
 
-function label(text: string): string {
-  return check(VersionLabel.safeParse(text));
-}
-
-function instant(text: string): Instant {
-  return new Date(check(Instant.safeParse(text))).toISOString();
-}
-
 function duration(text: string): Duration {
   return check(Duration.safeParse(text));
 }
@@ -548,11 +456,4 @@ function rollout(text: string): Rollout {
   if (match === null) throw new InvalidArgumentError("write namespace/name@revision");
   const [, namespace, name, revision] = match;
   return check(Rollout.safeParse({ namespace, name, revision }));
-}
-
-function check<T>(
-  parsed: { success: true; data: T } | { success: false; error: { issues: readonly { message: string }[] } },
-): T {
-  if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError(parsed.error.issues[0]?.message ?? "is not valid");
 }

@@ -211,7 +211,8 @@ function unitNotes(
   ];
 }
 
-function stepNotes({ name, margin, measurementUnit, kind, unit }: Metric, { plan }: Analysis, drift: number): string[] {
+function stepNotes(metric: Metric, { plan }: Analysis, drift: number): string[] {
+  const { name, margin, measurementUnit, kind, unit, history } = metric;
   const steps = Math.floor((plan.durationSeconds - plan.warmupSeconds) / plan.stepSeconds + 1e-9);
   if (steps < plan.minSteps)
     return [`a run holds ${steps} steps, fewer than the ${plan.minSteps} needed: ${name} could never decide`];
@@ -222,11 +223,19 @@ function stepNotes({ name, margin, measurementUnit, kind, unit }: Metric, { plan
       `${said}; how far steps differ beyond chance is not known before they are seen: touchstone calibrate measures it`,
     ];
   const most = (size * Math.sqrt(steps)) / drift;
+  const text = (deviation: number) =>
+    margin.relative !== null ? `${percent(deviation)} of the baseline` : amount(deviation, measurementUnit);
+  if (history !== undefined) {
+    const { stepDeviation, runs } = history;
+    return [
+      `${said}; they prove an unchanged candidate safe where the deviation of a step is below ${text(most)}, and by its history of ${runs} runs it is ${text(stepDeviation)}`,
+    ];
+  }
   const assumed = unit === "step" ? "" : " (if it comes per step)";
   return [
-    `${said}${assumed}; they prove an unchanged candidate safe as long as the difference of the arms within a step has a standard deviation below ${
-      margin.relative !== null ? `${percent(most)} of the baseline` : amount(most, measurementUnit)
-    } and steps do not resemble their neighbours; touchstone calibrate measures it`,
+    `${said}${assumed}; they prove an unchanged candidate safe as long as the difference of the arms within a step has a standard deviation below ${text(
+      most,
+    )} and steps do not resemble their neighbours; touchstone calibrate measures it, and touchstone history from runs of equal versions`,
   ];
 }
 

@@ -15,7 +15,7 @@ import { namedHistogramTests, namedTests, shapeChange } from "./shape-change.ts"
 import { dependenceOf, widened } from "./dependence.ts";
 import { mixOf, strataOf, unmatchedStrata } from "./strata.ts";
 import { stratifiedEvidence } from "./stratified-evidence.ts";
-import { countsEvidence, pairSeries, seriesEvidence, stepBar } from "./step-evidence.ts";
+import { countsEvidence, pairSeries, seriesEvidence } from "./step-evidence.ts";
 import { tailEvidence } from "./tail-evidence.ts";
 import { flipsOf, namedPairedTests, pairedEvidence } from "./paired-evidence.ts";
 import { pairsOf } from "./pair-units.ts";
@@ -82,8 +82,8 @@ export function evidenceOf(metric: Metric, b: ArmState, c: ArmState, { plan }: A
         units,
         untestable: `${pairs.steps.length} steps are common to both arms; a comparison needs at least ${plan.minSteps}`,
       };
-    const bar = stepBar(pairs, plan.minSteps);
-    return { ...NOTHING, units, components: [seriesEvidence(pairs, metric, { promotionBar: bar, rollbackBar: bar })] };
+    const { component, warnings } = seriesEvidence(pairs, metric, plan.minSteps);
+    return { ...NOTHING, units, components: [component], warnings };
   }
   if (b.shape === "histogram" && c.shape === "histogram") {
     const arms = toHistogramArms(b, c);

@@ -1,10 +1,10 @@
-import type { Metric } from "../model/analysis.ts";
+import type { History, Metric } from "../model/analysis.ts";
 import type { Counts, Series } from "../model/samples.ts";
 import type { Proportion } from "../stats/counts.ts";
 import { effectiveSampleSize } from "../stats/effective-sample-size.ts";
 import { longRunVariance } from "../stats/long-run-variance.ts";
 import { pairByStep, type PairedSteps } from "../stats/pair-by-step.ts";
-import { seriesDifference, type SeriesDifference } from "../stats/series-difference.ts";
+import { seriesDifference, type SeriesDifference, type SeriesDifferenceOptions } from "../stats/series-difference.ts";
 import { differenceOf, factorOf, finiteOrNull, invertTests, type Evidence, type Level } from "./evidence.ts";
 import { boundsOf, fromEffect, inferTails } from "./mean-evidence.ts";
 import { rateEvidence } from "./rate-evidence.ts";
@@ -25,95 +25,147 @@ export function pairSeries(baseline: Series, candidate: Series): PairedSteps {
 }
 
 /** Why paired steps must not decide, or null. */
-export function stepBar(pairs: PairedSteps, minSteps: number): string | null {
+function stepBar(pairs: PairedSteps, minSteps: number, byHistory: boolean): string | null {
   const steps = pairs.steps.length;
   if (steps < minSteps) return `${steps} steps are common to both arms, fewer than the ${minSteps} needed`;
+  if (byHistory) return null;
   const size = effectiveSampleSize(pairs.candidate.map((value, step) => value - (pairs.baseline[step] ?? 0)));
   if (size.enough && size.effectiveSteps >= minSteps) return null;
   return `neighbouring steps resemble each other (autocorrelation ${size.corrected.toFixed(2)}): ${steps} steps are worth ${size.effectiveSteps.toFixed(1)} independent ones`;
 }
 
-/** The typical step of a series: by a factor where all values are positive and the kind is one of amounts, else by a difference. */
+type SeriesMetric = Pick<Metric, "kind" | "margin" | "history">;
+
+/**
+ * The typical step of a series: by a factor where all values are positive and the kind is one of amounts, else by a difference. How much it varies is known from the
+ * metric's history where it has one, unless these steps contradict it; that is told.
+ */
 export function seriesEvidence(
   pairs: PairedSteps,
-  { kind, margin }: Pick<Metric, "kind" | "margin">,
-  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
-): Evidence {
-  const positive = [pairs.candidate, pairs.baseline].every((values) => values.every((value) => value > 0));
-  if (margin.relative !== null && positive && (kind === "latency" || kind === "cost")) return logEvidence(pairs, bars);
-  return margin.relative === null
-    ? differenceEvidence(pairs, kind === "score" ? "points" : "difference", bars)
-    : fractionEvidence(pairs, bars);
+  metric: SeriesMetric,
+  minSteps: number,
+): { readonly component: Evidence; readonly warnings: readonly string[] } {
+  const { history } = metric;
+  const [effect, evidence] = onItsAxis(pairs, metric);
+  const bar = stepBar(pairs, minSteps, effect.byHistory);
+  const steps = effect.byHistory ? pairs.steps.length : Math.min(pairs.steps.length, effect.size.effectiveSteps);
+  return {
+    component: {
+      ...evidence,
+      method: `${evidence.method}, ${effect.byHistory ? `paired by step, t with the variance of ${history?.runs} earlier runs` : METHOD}`,
+      component: "mean",
+      effectiveUnits: { baseline: steps, candidate: steps },
+      information: pairs.steps.length,
+      promotionBar: bar,
+      rollbackBar: bar,
+    },
+    warnings: history === undefined || effect.byHistory || effect.variance === 0 ? [] : [UNLIKE_HISTORY],
+  };
 }
 
-function logEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">): Evidence {
-  const effect = seriesDifference(pairs, { scale: "log-ratio" });
-  return {
-    ...fromEffect(
-      () => effect,
-      (level) => Math.log(factorOf(level)),
-    ),
-    ...shared(effect, pairs, bars),
-    method: `log ratio per step, ${METHOD}`,
-    scale: "relative",
-    estimate: Math.expm1(effect.estimate),
-    standardError: finiteOrNull(Math.exp(effect.estimate) * Math.sqrt(effect.variance)),
-    place: (level) => factorOf(level) - 1,
-    bounds(alphaLower, alphaUpper) {
-      const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
-      return { lower: finiteOrNull(Math.expm1(lower)), upper: finiteOrNull(Math.expm1(upper)) };
+/** The difference of both arms on the axis of a history: as a log ratio or a fraction where the margin is relative, else in the measurement unit. */
+export function stepDifference(pairs: PairedSteps, metric: Omit<SeriesMetric, "history">): number {
+  const [effect, { scale, estimate }, isLog] = onItsAxis(pairs, metric);
+  return isLog || scale !== "relative" ? effect.estimate : estimate;
+}
+
+function onItsAxis(
+  pairs: PairedSteps,
+  { kind, margin, history }: SeriesMetric,
+): [effect: SeriesDifference, evidence: ScaledEvidence, isLog: boolean] {
+  if (margin.relative === null)
+    return [...differenceEvidence(pairs, kind === "score" ? "points" : "difference", history), false];
+  const positive = [pairs.candidate, pairs.baseline].every((values) => values.every((value) => value > 0));
+  if (positive && (kind === "latency" || kind === "cost")) return [...logEvidence(pairs, history), true];
+  return [...fractionEvidence(pairs, history), false];
+}
+
+const UNLIKE_HISTORY =
+  "the steps vary more than their history says; the variance is taken from this run alone, as without a history";
+
+/** What differs between the scales; the rest is the same for all. */
+type ScaledEvidence = Omit<Evidence, "component" | "effectiveUnits" | "information" | "promotionBar" | "rollbackBar">;
+
+function logEvidence(pairs: PairedSteps, history: History | undefined): [SeriesDifference, ScaledEvidence] {
+  const effect = seriesDifference(pairs, { scale: "log-ratio", ...known(history, 1) });
+  return [
+    effect,
+    {
+      ...fromEffect(
+        () => effect,
+        (level) => Math.log(factorOf(level)),
+      ),
+      method: "log ratio per step",
+      scale: "relative",
+      estimate: Math.expm1(effect.estimate),
+      standardError: finiteOrNull(Math.exp(effect.estimate) * Math.sqrt(effect.variance)),
+      place: (level) => factorOf(level) - 1,
+      bounds(alphaLower, alphaUpper) {
+        const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
+        return { lower: finiteOrNull(Math.expm1(lower)), upper: finiteOrNull(Math.expm1(upper)) };
+      },
     },
-  };
+  ];
 }
 
 function differenceEvidence(
   pairs: PairedSteps,
   scale: "points" | "difference",
-  bars: Pick<Evidence, "promotionBar" | "rollbackBar">,
-): Evidence {
-  const effect = seriesDifference(pairs, { scale: "difference" });
-  return {
-    ...fromEffect(() => effect, differenceOf),
-    ...shared(effect, pairs, bars),
-    method: `difference per step, ${METHOD}`,
-    scale,
-    estimate: effect.estimate,
-    standardError: finiteOrNull(Math.sqrt(effect.variance)),
-    place: differenceOf,
-    bounds(alphaLower, alphaUpper) {
-      const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
-      return { lower: finiteOrNull(lower), upper: finiteOrNull(upper) };
+  history: History | undefined,
+): [SeriesDifference, ScaledEvidence] {
+  const effect = seriesDifference(pairs, { scale: "difference", ...known(history, 1) });
+  return [
+    effect,
+    {
+      ...fromEffect(() => effect, differenceOf),
+      method: "difference per step",
+      scale,
+      estimate: effect.estimate,
+      standardError: finiteOrNull(Math.sqrt(effect.variance)),
+      place: differenceOf,
+      bounds(alphaLower, alphaUpper) {
+        const { lower, upper } = boundsOf(effect, alphaLower, alphaUpper);
+        return { lower: finiteOrNull(lower), upper: finiteOrNull(upper) };
+      },
     },
-  };
+  ];
 }
 
 /** As a fraction of the baseline's mean: a level of 5 % is tested on candidate − 1.05 · baseline, step by step. */
-function fractionEvidence(pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">): Evidence {
+function fractionEvidence(pairs: PairedSteps, history: History | undefined): [SeriesDifference, ScaledEvidence] {
   const mean = pairs.baseline.reduce((sum, value) => sum + value, 0) / pairs.baseline.length;
   const against = (fraction: number): SeriesDifference =>
     seriesDifference(
       { ...pairs, baseline: pairs.baseline.map((value) => value * (1 + Math.sign(mean) * fraction)) },
-      { scale: "difference" },
+      { scale: "difference", ...known(history, Math.abs(mean)) },
     );
   const plain = against(0);
   const standardError = mean === 0 ? null : Math.sqrt(plain.variance) / Math.abs(mean);
   const estimate = mean === 0 ? 0 : plain.estimate / Math.abs(mean);
-  return {
-    ...fromEffect(
-      (level: Level) => against(factorOf(level) - 1),
-      () => 0,
-    ),
-    ...shared(plain, pairs, bars),
-    method: `difference per step against the baseline's mean, ${METHOD}`,
-    scale: "relative",
-    estimate,
-    standardError,
-    place: (level) => factorOf(level) - 1,
-    bounds: (alphaLower, alphaUpper) =>
-      standardError === null || standardError === 0
-        ? { lower: null, upper: null }
-        : invertTests((fraction) => inferTails(against(fraction)), estimate, standardError, alphaLower, alphaUpper),
-  };
+  return [
+    plain,
+    {
+      ...fromEffect(
+        (level: Level) => against(factorOf(level) - 1),
+        () => 0,
+      ),
+      method: "difference per step against the baseline's mean",
+      scale: "relative",
+      estimate,
+      standardError,
+      place: (level) => factorOf(level) - 1,
+      bounds: (alphaLower, alphaUpper) =>
+        standardError === null || standardError === 0
+          ? { lower: null, upper: null }
+          : invertTests((fraction) => inferTails(against(fraction)), estimate, standardError, alphaLower, alphaUpper),
+    },
+  ];
+}
+
+/** The history in the measurement unit of the differences; the mean of so many runs has as many degrees of freedom. */
+function known(history: History | undefined, unit: number): Pick<SeriesDifferenceOptions, "history"> {
+  if (history === undefined || unit === 0) return {};
+  return { history: { stepVariance: (history.stepDeviation * unit) ** 2, df: history.runs } };
 }
 
 /** Events among exposure per step, with the variance between steps where it is larger than that of independent events. */
@@ -250,13 +302,3 @@ export function totalOf({ events, exposure }: Counts): Proportion {
 }
 
 const METHOD = "paired by step, autocorrelation-robust t (cosine estimate, guarded by a first-order autoregression)";
-
-function shared(effect: SeriesDifference, pairs: PairedSteps, bars: Pick<Evidence, "promotionBar" | "rollbackBar">) {
-  const steps = Math.min(pairs.steps.length, effect.size.effectiveSteps);
-  return {
-    component: "mean" as const,
-    effectiveUnits: { baseline: steps, candidate: steps },
-    information: pairs.steps.length,
-    ...bars,
-  };
-}

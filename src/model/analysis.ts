@@ -70,6 +70,25 @@ const Tier = z
 
 const AmountStatistic = z.enum(["mean", "p50", "p75", "p90", "p95", "p99", "p99.9", "value"]);
 
+/** Below so many runs the deviation of their means is itself known too badly. */
+export const LEAST_HISTORY = 10;
+
+const HistoryInput = z
+  .strictObject({
+    stepDeviation: Amount.describe(
+      "Of one step: over n steps the means of two equal versions differ by this divided by the root of n. Written like the margin: 9%, or 20ms.",
+    ),
+    runs: z
+      .int()
+      .min(LEAST_HISTORY)
+      .max(1_000_000)
+      .describe("From how many runs without a change of version that is known."),
+  })
+  .describe(
+    "For a metric by steps: how much two equal versions differed in earlier runs, as `touchstone history` measures it; takes the place of the estimate from the run's own few steps.",
+  )
+  .meta({ id: "History" });
+
 /** What only Kayenta's judge reads of a metric, in its own words. Direction, critical and muted are `worse` and `tier`. */
 const KayentaSettings = z
   .strictObject({
@@ -129,6 +148,7 @@ const shared = {
     "Rows or steps that may lack a usable value before the metric is invalid. Default 0%.",
   ),
   worse: z.enum(["higher", "lower", "either"]).optional().describe("The direction in which worse lies."),
+  history: HistoryInput.optional(),
   kayenta: KayentaSettings.optional().describe("For judge: kayenta, what it alone reads."),
 };
 
@@ -358,6 +378,12 @@ const Limit = z.strictObject({
 });
 export type Limit = z.infer<typeof Limit>;
 
+const History = z.strictObject({
+  stepDeviation: z.number().describe("A fraction where the margin is relative, else in the measurement unit."),
+  runs: z.number(),
+});
+export type History = z.infer<typeof History>;
+
 export const Component = z.enum(["body", "mean", "tail", "rate"]);
 export type Component = z.infer<typeof Component>;
 
@@ -389,6 +415,7 @@ export const Metric = z
     maxInvalidFraction: z.number(),
     design: z.enum(["independent", "paired"]),
     calibration: z.enum(["required", "reported"]).nullable().describe("Of a score; null for other kinds."),
+    history: History.optional().describe("Absent where none is given."),
     kayenta: KayentaSettings.optional(),
   })
   .meta({ id: "Metric" });

@@ -1,7 +1,8 @@
 import { requireNumbers, requirePositive } from "./check-input.ts";
+import { betaCdf } from "./distributions/beta.ts";
 import { inferEffect, type Inference, type InferenceOptions } from "./effect.ts";
 import type { EffectiveSampleSize } from "./effective-sample-size.ts";
-import { longRunVariance, type LongRunVarianceOptions } from "./long-run-variance.ts";
+import { cosineVariance, longRunVariance, type LongRunVarianceOptions } from "./long-run-variance.ts";
 import type { PairedSteps } from "./pair-by-step.ts";
 
 export interface SeriesDifferenceOptions extends InferenceOptions, LongRunVarianceOptions {
@@ -14,7 +15,8 @@ export interface SeriesDifferenceOptions extends InferenceOptions, LongRunVarian
   readonly weights?: "traffic" | "equal";
   /**
    * The long-run variance of one step's difference, as known from earlier runs without a change of version, with its
-   * degrees of freedom; takes the place of the estimate.
+   * degrees of freedom; takes the place of the estimate, unless these steps vary more (F test of the cosine estimate,
+   * p below 0.01) or not at all.
    */
   readonly history?: { readonly stepVariance: number; readonly df: number };
 }
@@ -26,7 +28,12 @@ export interface SeriesDifference extends Inference {
    * "unclear".
    */
   readonly size: EffectiveSampleSize;
+  /** Whether the variance is that of the history. */
+  readonly byHistory: boolean;
 }
+
+/** These steps vary more than their history when that much would come by chance less often than this. */
+const CONTRADICTED_BELOW = 0.01;
 
 /**
  * Does the candidate's series run above the baseline's? Pairs by step, then the mean difference with a variance that
@@ -34,7 +41,8 @@ export interface SeriesDifference extends Inference {
  *
  * @param pairs    both arms' values per step, from `pairByStep`; at least 2 steps, for "log-ratio" all values positive.
  * @param options  scale, weights, guard, history, and as `inferEffect`.
- * @returns the inference on the mean difference (log ratio: exp of it is the typical step's factor); `steps`; `size`.
+ * @returns the inference on the mean difference (log ratio: exp of it is the typical step's factor); `steps`; `size`;
+ *          `byHistory`.
  * @throws RangeError when there are fewer than 2 steps, a value is not positive on the log scale, or history is out
  * of range.
  *
@@ -75,16 +83,21 @@ export function seriesDifference(pairs: PairedSteps, options: SeriesDifferenceOp
   // Influence values of the weighted mean, scaled so that their plain mean has its variance.
   const influence = differences.map((difference, t) => ((difference - estimate) * weight[t] * steps) / sum);
   const estimated = longRunVariance(influence, options);
-  if (history === undefined) {
-    return {
-      ...inferEffect({ estimate, variance: estimated.variance, df: estimated.df }, options),
-      steps,
-      size: estimated.size,
-    };
+  const { size } = estimated;
+  if (history !== undefined) {
+    requirePositive("history.stepVariance", history.stepVariance);
+    const variance = (history.stepVariance * squares) / (sum * sum);
+    const own = cosineVariance(influence);
+    if (own.variance > 0 && upperTailOfF(own.variance / variance, own.df, history.df) >= CONTRADICTED_BELOW)
+      return { ...inferEffect({ estimate, variance, df: history.df }, options), steps, size, byHistory: true };
   }
-  requirePositive("history.stepVariance", history.stepVariance);
-  const variance = (history.stepVariance * squares) / (sum * sum);
-  return { ...inferEffect({ estimate, variance, df: history.df }, options), steps, size: estimated.size };
+  const { variance, df } = estimated;
+  return { ...inferEffect({ estimate, variance, df }, options), steps, size, byHistory: false };
+}
+
+/** P(F > ratio) of Fisher's law of two variances. */
+function upperTailOfF(ratio: number, df: number, otherDf: number): number {
+  return betaCdf(otherDf / (otherDf + df * ratio), otherDf / 2, df / 2);
 }
 
 function harmonicMean(a: number, b: number): number {

@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { normalSf } from "../../src/stats/distributions/normal.ts";
 import { studentTSf } from "../../src/stats/distributions/student-t.ts";
 import { longRunVariance } from "../../src/stats/long-run-variance.ts";
+import type { PairedSteps } from "../../src/stats/pair-by-step.ts";
 import { seeded } from "../../src/stats/random.ts";
+import { seriesDifference } from "../../src/stats/series-difference.ts";
 import { autoregression } from "./laws.ts";
 import { ceilingOf, percent, shareOf } from "./rates.ts";
 import { report } from "./report.ts";
@@ -85,6 +87,69 @@ describe("harm over 20 looks at an autocorrelated series, nominal 5 %", () => {
     expect(rates["larger"]).toBeLessThanOrEqual(ceilingOf(ceiling));
     expect(rates["wider"]).toBeLessThanOrEqual(ceilingOf(noise === 0 ? 0.055 : rho < 0.8 ? 0.065 : 0.18));
     expect(rates["history"]).toBeLessThanOrEqual(ceilingOf(0.05));
+  });
+});
+
+describe("harm over 20 looks with a history of earlier runs, nominal 5 %", () => {
+  test.each([
+    [10, 0, 0],
+    [20, 0.7, 0],
+    [20, 0.9, 0],
+    [20, 0.7, 0.5],
+    [20, 0.9, 1],
+  ])("%d runs, autocorrelation %d with noise %d on top", (earlier, rho, noise) => {
+    const random = seeded(2100 + earlier + Math.round(100 * rho + 10 * noise));
+    const steps = Float64Array.from({ length: 60 }, (_, step) => step);
+    const ones = steps.map(() => 1);
+    const zeros = steps.map(() => 0);
+    const isFound = (series: Float64Array, stepVariance: number): boolean =>
+      LOOKS.some((minutes, k) => {
+        const pairs: PairedSteps = {
+          steps: steps.subarray(0, minutes),
+          candidate: series.subarray(0, minutes),
+          baseline: zeros.subarray(0, minutes),
+          candidateWeights: ones.subarray(0, minutes),
+          baselineWeights: ones.subarray(0, minutes),
+          unmatched: { candidate: 0, baseline: 0 },
+          gaps: 0,
+        };
+        const history = { stepVariance, df: earlier };
+        const { p, byHistory, size } = seriesDifference(pairs, {
+          scale: "difference",
+          alternative: "greater",
+          history,
+        });
+        return (byHistory || size.enough) && p <= LEVELS[k];
+      });
+    const shift = 3.3 * Math.sqrt(longRun(rho, noise) / 60);
+    let [alarms, found] = [0, 0];
+    for (let run = 0; run < runs; run++) {
+      let squares = 0;
+      for (let one = 0; one < earlier; one++) {
+        const series = autoregression(random, 60, rho, noise);
+        squares += series.reduce((sum, value) => sum + value, 0) ** 2 / 60;
+      }
+      const series = autoregression(random, 60, rho, noise);
+      if (isFound(series, squares / earlier)) alarms += 1 / runs;
+      if (
+        run % 4 === 0 &&
+        isFound(
+          series.map((value) => value + shift),
+          squares / earlier,
+        )
+      )
+        found += 1 / Math.ceil(runs / 4);
+    }
+    report({
+      series: "measured history",
+      runs: earlier,
+      rho,
+      noise,
+      "false %": percent(alarms),
+      "power %": percent(found),
+    });
+    expect(alarms).toBeLessThanOrEqual(ceilingOf(0.055));
+    expect(found).toBeGreaterThan(0.8);
   });
 });
 

@@ -377,6 +377,40 @@ describe("several metrics", () => {
   });
 });
 
+describe("a series with a history", () => {
+  const plain = "- { name: p50, kind: latency, source: s, unit: step, query: { series: v } }";
+  const known = (deviation: string) =>
+    analysisWith(plain.replace("step,", `step, history: { stepDeviation: ${deviation}, runs: 30 },`));
+  const minutes = (seed: number, n: number, factor: number) =>
+    series(draw(seed, n, (random) => factor * Math.exp(0.1 * (random() - 0.5))));
+  const slow = [minutes(1, 9, 1), minutes(2, 9, 1.07)] as const;
+
+  test("nine steps are too few to know how much they vary, and enough with a history", () => {
+    expect(reportOf(analysisWith(plain), slow).verdict).toBe("pause");
+    const report = reportOf(known("4%"), slow);
+    expect(report.verdict).toBe("rollback");
+    const [component] = report.findings[0]?.components ?? [];
+    expect(component?.method).toBe("log ratio per step, paired by step, t with the variance of 30 earlier runs");
+    expect(report.findings[0]?.warnings).toEqual([]);
+  });
+
+  test("a history that these steps contradict is not used, and that is told", () => {
+    const wild = series(Array.from({ length: 40 }, (_, i) => (i % 20 < 10 ? 1 : 1.6)));
+    const report = reportOf(known("1%"), [minutes(3, 40, 1), wild]);
+    expect(report.findings[0]?.warnings).toEqual([
+      "the steps vary more than their history says; the variance is taken from this run alone, as without a history",
+    ]);
+    const { components, finding } = reportOf(analysisWith(plain), [minutes(3, 40, 1), wild]).findings[0] ?? {};
+    expect(report.findings[0]).toMatchObject({ components, finding });
+  });
+
+  test("fewer steps than the plan's least prove nothing, history or not", () => {
+    const report = reportOf(known("4%"), [minutes(1, 8, 1), minutes(2, 8, 1.3)]);
+    expect(report.verdict).toBe("pause");
+    expect(report.findings[0]?.finding).toBe("unclear");
+  });
+});
+
 describe("faulty evidence", () => {
   const equal = draw(1, 400, good);
 

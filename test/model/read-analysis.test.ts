@@ -168,9 +168,43 @@ test.each([
     /^\/spec\/metrics\/0\/limit an instant query gives one number/,
   ],
   ["{ name: l, kind: latency, source: s, query: { value: v }, tailMargin: 5 }", /^\/spec\/metrics\/0\/tailMargin/],
+  [
+    "{ name: l, kind: latency, source: s, query: { value: v }, history: { stepDeviation: 9%, runs: 30 } }",
+    /^\/spec\/metrics\/0\/history is for metrics with one value per step/,
+  ],
+  [
+    "{ name: e, kind: errors, source: s, query: { series: e }, history: { stepDeviation: 1pp, runs: 30 } }",
+    /^\/spec\/metrics\/0\/history is for metrics with one value per step/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { series: l }, history: { stepDeviation: 20ms, runs: 30 } }",
+    /^\/spec\/metrics\/0\/history\/stepDeviation must be written like the margin/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { series: l }, history: { stepDeviation: much, runs: 30 } }",
+    /^\/spec\/metrics\/0\/history\/stepDeviation "much" is not an amount/,
+  ],
+  [
+    "{ name: l, kind: latency, source: s, query: { series: l }, history: { stepDeviation: 9%, runs: 9 } }",
+    /^\/spec\/metrics\/0\/history\/runs/,
+  ],
 ])("%s is refused", (metric, fault) => {
   const faults = faultsOf(withMetric(metric));
   expect(faults[0]).toMatch(fault);
+});
+
+test.each([
+  ["{ name: l, kind: latency, source: s, query: { series: l }, history: { stepDeviation: 9%, runs: 30 } }", 0.09],
+  [
+    "{ name: l, kind: latency, source: s, query: { series: l }, margin: 10ms, history: { stepDeviation: 20ms, runs: 30 } }",
+    0.02,
+  ],
+  [
+    "{ name: l, kind: gauge, source: s, unit: step, query: { value: l }, history: { stepDeviation: 9%, runs: 30 } }",
+    0.09,
+  ],
+])("the history of a series is a number on the axis of its margin: %s", (metric, stepDeviation) => {
+  expect(analysisOf(withMetric(metric)).metrics[0]?.history).toEqual({ stepDeviation, runs: 30 });
 });
 
 test("a policy that can never roll back is refused", () => {

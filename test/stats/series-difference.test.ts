@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cosineVariance } from "../../src/stats/long-run-variance.ts";
 import type { PairedSteps } from "../../src/stats/pair-by-step.ts";
 import { seriesDifference, type SeriesDifferenceOptions } from "../../src/stats/series-difference.ts";
 import { goldenCases, misses } from "./golden.ts";
@@ -66,6 +67,29 @@ describe("seriesDifference", () => {
     const known = seriesDifference(paired(candidate, shock), { history: { stepVariance: 0.004, df: 200 } });
     expect(known.variance).toBeCloseTo(0.004 / 40, 15);
     expect(known.df).toBe(200);
+  });
+
+  test("steps that vary far more than their history, or not at all, are taken by their own variance", () => {
+    const candidate = shock.map((value, i) => value * wobble(i));
+    const own = seriesDifference(paired(candidate, shock));
+    expect(own.byHistory).toBe(false);
+    const least = { stepVariance: own.variance * 40 * 1e-3, df: 30 };
+    expect(seriesDifference(paired(candidate, shock), { history: least })).toEqual(own);
+    const still = seriesDifference(paired(shock, shock), { history: { stepVariance: 0.004, df: 30 } });
+    expect(still).toMatchObject({ byHistory: false, variance: 0, p: 1 });
+  });
+
+  // F with 4 and 30 degrees of freedom (40 steps have 4 waves) has its upper 1 % at 4.0179 (scipy.stats.f.isf(0.01, 4, 30)).
+  test.each([
+    [4.01, true],
+    [4.03, false],
+  ])("own cosine variance %d times that of the history: by history %s", (ratio, byHistory) => {
+    const candidate = shock.map((value, i) => value * wobble(i));
+    const differences = candidate.map((value, i) => Math.log(value / (shock[i] ?? 1)));
+    const { variance, df } = cosineVariance(differences);
+    expect(df).toBe(4);
+    const history = { stepVariance: (variance * 40) / ratio, df: 30 };
+    expect(seriesDifference(paired(candidate, shock), { history }).byHistory).toBe(byHistory);
   });
 
   test("identical series prove nothing", () => {
