@@ -110,12 +110,13 @@ test("all attempts and pauses share one time budget", async () => {
   for (const bad of [hang, status(503)]) {
     const { url, asked } = await answering(bad);
     const started = performance.now();
-    await expect(configured(url, { timeout: "400ms", attemptTimeout: "150ms", retries: 10 })()).rejects.toMatchObject({
+    // After the first attempt at least 400 ms are left, and the longest first pause is 250.
+    await expect(configured(url, { timeout: "700ms", attemptTimeout: "150ms", retries: 10 })()).rejects.toMatchObject({
       code: bad === hang ? "source_timeout" : "source_unavailable",
     });
     expect(performance.now() - started).toBeLessThan(1500);
     expect(asked.length).toBeGreaterThan(1);
-    if (bad === hang) expect(asked.length).toBeLessThanOrEqual(3);
+    if (bad === hang) expect(asked.length).toBeLessThanOrEqual(5);
   }
 });
 
