@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { countingReporter } from "./test/reporter.ts";
 
@@ -5,6 +6,8 @@ import { countingReporter } from "./test/reporter.ts";
 export default defineConfig({
   test: {
     reporters: ["default", countingReporter()],
+    // Half of what takes long waits for looks, servers and limits in real time: one process more than cores keeps the cores busy.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
@@ -65,6 +68,7 @@ export default defineConfig({
           include: ["test/campaign/**/*.test.ts"],
           // After the others: it measures how soon processes are back, and would measure them instead.
           sequence: { groupOrder: 1 },
+          maxWorkers: availableParallelism(),
           testTimeout: 7_200_000,
           hookTimeout: 120_000,
         },
