@@ -6,7 +6,7 @@ import { countingReporter } from "./test/reporter.ts";
 export default defineConfig({
   test: {
     reporters: ["default", countingReporter()],
-    // Half of what takes long waits for looks, servers and limits in real time: one process more than cores keeps the cores busy.
+    // Half of what takes long waits for looks, servers and limits in real time: one process more than cores keeps the cores busy. The default is one fewer.
     maxWorkers: availableParallelism() + 1,
     projects: [
       {
@@ -68,7 +68,7 @@ export default defineConfig({
           include: ["test/campaign/**/*.test.ts"],
           // After the others: it measures how soon processes are back, and would measure them instead.
           sequence: { groupOrder: 1 },
-          maxWorkers: availableParallelism(),
+          maxWorkers: 1,
           testTimeout: 7_200_000,
           hookTimeout: 120_000,
         },
