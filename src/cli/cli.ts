@@ -291,7 +291,7 @@ function createProgram(dependencies: CliDependencies, setExit: (code: number) =>
       }
     });
 
-  addReplayCommands(program, dependencies);
+  addReplayCommands(program, { ...dependencies, client });
   addVerifyCommand(program, { client, stdout, setExit });
   addImportCommand(program, { stdout, stderr });
   addDoctorCommand(program, { token: () => readConfig().secrets.token, stdout, setExit });

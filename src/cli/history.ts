@@ -1,24 +1,31 @@
 import { TouchstoneError } from "../errors.ts";
 import { formatNumber } from "../judge/format.ts";
+import { seriesOf } from "../judge/accumulate.ts";
 import { pairSeries, stepDifference } from "../judge/step-evidence.ts";
-import { LEAST_HISTORY, type Metric } from "../model/analysis.ts";
+import { LEAST_HISTORY, type Analysis, type Metric } from "../model/analysis.ts";
 import { readAnalysis } from "../model/read-analysis.ts";
 import type { Samples, Series } from "../model/samples.ts";
 import { toDuration } from "../model/time.ts";
+import { readBody } from "../recorded-look.ts";
 import { studentTSf } from "../stats/distributions/student-t.ts";
 import type { PairedSteps } from "../stats/pair-by-step.ts";
 import type { ReplayDependencies } from "./backtest.ts";
+import type { Client } from "./client.ts";
 import { toColumns } from "./columns.ts";
+import { decidedRuns } from "./decided-runs.ts";
 import { readText } from "./judge-files.ts";
 
 export interface HistoryRequest {
   readonly analysis: string;
-  readonly samples: string;
-  readonly by: string | null;
-  readonly baseline: string;
-  readonly candidate: string;
+  /** Records of both arms, or the decided runs of an analysis on the server. */
+  readonly from:
+    | { readonly samples: string; readonly by: string | null; readonly baseline: string; readonly candidate: string }
+    | { readonly runsOf: string; readonly limit: number };
   readonly output: "table" | "json";
 }
+
+/** The series of both arms of one recording, by metric. */
+type Recorded = ReadonlyMap<string, { readonly baseline: Series; readonly candidate: Series }>;
 
 /** How much a metric by steps differed between two equal versions. */
 export interface MetricHistory {
@@ -36,52 +43,44 @@ export interface MetricHistory {
 
 /** Two equal versions differ by this much less often than once in a thousand measurements. */
 const UNEQUAL_BELOW = 0.001;
+const EVIDENCE_TIMEOUT_MS = 120_000;
 
 /**
- * Measures from runs without a change of version how much two equal versions differ: over T steps their means lie d apart, and T d², averaged over the runs, is the
- * long-run variance of a step with as many degrees of freedom as there are runs. Nothing is assumed of how steps resemble their neighbours, and what differs from run
- * to run (where the pods were placed) is in it.
+ * Measures from runs without a change of version how much two equal versions differ: over T steps their means lie d apart, and the sum of T² d² over the runs, divided by all their steps, is the long-run variance of a
+ * step, with as many degrees of freedom as there are runs (fewer where they differ in length). Nothing is assumed of how steps resemble their neighbours, and what differs from run to run (where the pods
+ * were placed) is in it. Runs that ended early because of what they saw do not bias it (Wald's second identity).
  *
- * @throws TouchstoneError for a faulty analysis, a line of the file that is no record, or fewer runs than a history needs.
+ * @throws TouchstoneError for a faulty analysis, a line of the file that is no record, fewer runs than a history needs, or as the client.
  */
 export async function history(
-  { readRecordings, stdout, stderr }: Omit<ReplayDependencies, "wireReplay">,
-  { analysis: path, samples, by, baseline, candidate, output }: HistoryRequest,
+  { readRecordings, client, stdout, stderr }: Omit<ReplayDependencies, "wireReplay"> & { client: () => Client },
+  { analysis: path, from, output }: HistoryRequest,
 ): Promise<void> {
-  if (baseline === candidate)
-    throw new TouchstoneError("invalid_request", `--baseline and --candidate are both ${baseline}`);
   const { analysis } = readAnalysis(await readText(path), path);
   const { plan } = analysis;
-  const runSteps = Math.max(plan.minSteps, Math.floor(plan.durationSeconds / plan.stepSeconds + 1e-9));
   const metrics = analysis.metrics.filter(({ kind, query }) => kind !== "errors" && query.instant === undefined);
-  const request = {
-    path: samples,
-    by,
-    metrics: analysis.metrics,
-    arms: [baseline, candidate],
-    stepSeconds: plan.stepSeconds,
-    start: null,
-  };
-  const differences = new Map<string, { steps: number; difference: number }[]>();
-  for await (const { recording } of readRecordings(request, (text) => stderr(`warning: ${text}\n`)))
+  const runSteps = Math.max(plan.minSteps, Math.floor(plan.durationSeconds / plan.stepSeconds + 1e-9));
+  const recordings =
+    "samples" in from
+      ? fromFile(readRecordings, analysis, from, (text) => stderr(`warning: ${text}\n`))
+      : fromServer(client(), from);
+  const differences = new Map<string, Difference[]>(metrics.map(({ name }) => [name, []]));
+  for await (const recorded of recordings)
     for (const metric of metrics) {
-      const [b, c] = [baseline, candidate].map((label) => seriesOf(recording.get(label)?.get(metric.name)));
-      if (b === null || c === null || b === undefined || c === undefined) continue;
-      const pairs = pairSeries(b, c);
-      for (const window of windowsOf(pairs, runSteps, plan.minSteps))
-        differences.set(metric.name, [
-          ...(differences.get(metric.name) ?? []),
-          { steps: window.steps.length, difference: stepDifference(window, metric) },
-        ]);
+      const arms = recorded.get(metric.name);
+      if (arms === undefined) continue;
+      for (const window of windowsOf(pairSeries(arms.baseline, arms.candidate), runSteps, plan.minSteps))
+        differences.get(metric.name)?.push({ steps: window.steps.length, difference: stepDifference(window, metric) });
     }
   const measured = metrics.flatMap((metric) => {
     const runs = differences.get(metric.name) ?? [];
     return runs.length === 0 ? [] : [toHistory(metric, runs)];
   });
+  const origin = "samples" in from ? from.samples : `the server, of the analysis ${from.runsOf},`;
   if (measured.length === 0)
     throw new TouchstoneError(
       "invalid_input",
-      `${samples} holds no run in which ${baseline} and ${candidate} have ${plan.minSteps} steps of a series in common`,
+      `${origin} holds no run in which both arms have ${plan.minSteps} steps of a series in common`,
     );
   const few = measured.find(({ runs }) => runs < LEAST_HISTORY);
   if (few !== undefined)
@@ -92,13 +91,72 @@ export async function history(
   for (const { metric, mean, p } of measured)
     if (p < UNEQUAL_BELOW)
       stderr(
-        `warning: ${metric} of ${candidate} lies ${formatNumber(mean)} from that of ${baseline} in the mean of all runs (p ${p.toPrecision(2)}): are the versions equal?\n`,
+        `warning: ${metric} of the candidate lies ${formatNumber(mean)} from that of the baseline in the mean of all runs (p ${p.toPrecision(2)}): are the versions equal?\n`,
       );
   stdout(output === "json" ? `${JSON.stringify({ analysis: analysis.name, metrics: measured })}\n` : toText(measured));
 }
 
-function seriesOf(samples: Samples | undefined): Series | null {
-  return samples?.shape === "series" && samples.at.length > 0 ? samples : null;
+async function* fromFile(
+  readRecordings: ReplayDependencies["readRecordings"],
+  { metrics, plan }: Analysis,
+  { samples, by, baseline, candidate }: Extract<HistoryRequest["from"], { samples: string }>,
+  warn: (text: string) => void,
+): AsyncGenerator<Recorded> {
+  if (baseline === candidate)
+    throw new TouchstoneError("invalid_request", `--baseline and --candidate are both ${baseline}`);
+  const arms = [baseline, candidate];
+  const request = { path: samples, by, metrics, arms, stepSeconds: plan.stepSeconds, start: null };
+  for await (const { recording } of readRecordings(request, warn)) {
+    const [b, c] = arms.map((label) => recording.get(label));
+    yield bothOf(metrics, (metric) => [b, c].map((arm) => toSeries([arm?.get(metric.name)], metric, plan.stepSeconds)));
+  }
+}
+
+/** What the looks of decided runs were given, the newest run first. */
+async function* fromServer(
+  client: Client,
+  { runsOf, limit }: Extract<HistoryRequest["from"], { runsOf: string }>,
+): AsyncGenerator<Recorded> {
+  for await (const id of decidedRuns(client, { analysis: runsOf, limit })) {
+    const { run, items } = await client.readEvidence(id, AbortSignal.timeout(EVIDENCE_TIMEOUT_MS));
+    const answers = items.flatMap(({ body }) => (body === null ? [] : readBody(Buffer.from(body, "base64")).answers));
+    const { metrics, plan } = run.analysis;
+    yield bothOf(metrics, (metric) =>
+      [run.baseline, run.candidate].map(({ label }) => {
+        const own = answers.filter(
+          ({ question }) => question.metric === metric.name && question.version.label === label,
+        );
+        const samples = own.map(({ outcome }) => ("samples" in outcome ? outcome.samples : undefined));
+        return toSeries(samples, metric, plan.stepSeconds);
+      }),
+    );
+  }
+}
+
+function bothOf(metrics: readonly Metric[], armsOf: (metric: Metric) => (Series | null)[]): Recorded {
+  return new Map(
+    metrics.flatMap((metric) => {
+      const [baseline, candidate] = armsOf(metric);
+      return baseline && candidate ? [[metric.name, { baseline, candidate }]] : [];
+    }),
+  );
+}
+
+/** One series of all that was answered: where answers overlap the later one knows better. */
+function toSeries(answers: readonly (Samples | undefined)[], metric: Metric, stepSeconds: number): Series | null {
+  const values = new Map<number, number>();
+  for (const samples of answers) {
+    const series = samples === undefined ? null : seriesOf(samples, metric, stepSeconds);
+    for (const [step, time] of series?.at.entries() ?? []) values.set(time, series?.values[step] ?? 0);
+  }
+  if (values.size === 0) return null;
+  const at = Float64Array.from(values.keys()).sort();
+  return { shape: "series", stepSeconds, at, values: at.map((time) => values.get(time) ?? 0) };
+}
+
+interface Difference {
+  readonly steps: number;
+  readonly difference: number;
 }
 
 /** The paired steps in stretches as long as a run; what is left over counts where a run could be judged by it. */
@@ -121,17 +179,16 @@ function windowsOf(pairs: PairedSteps, runSteps: number, minSteps: number): Pair
   return windows;
 }
 
-function toHistory(metric: Metric, runs: readonly { steps: number; difference: number }[]): MetricHistory {
-  const sumOf = (of: (run: { steps: number; difference: number }) => number) =>
-    runs.reduce((sum, run) => sum + of(run), 0);
-  const variance = sumOf(({ steps, difference }) => steps * difference * difference) / runs.length;
+function toHistory(metric: Metric, runs: readonly Difference[]): MetricHistory {
+  const sumOf = (of: (run: Difference) => number) => runs.reduce((sum, run) => sum + of(run), 0);
   const steps = sumOf((run) => run.steps);
+  const variance = sumOf((run) => (run.steps * run.difference) ** 2) / steps;
   const mean = sumOf((run) => run.steps * run.difference) / steps;
   const about = sumOf((run) => run.steps * (run.difference - mean) ** 2) / (runs.length - 1);
   const statistic = about === 0 ? 0 : Math.abs(mean) / Math.sqrt(about / steps);
   return {
     metric: metric.name,
-    runs: runs.length,
+    runs: Math.floor(steps ** 2 / sumOf((run) => run.steps ** 2) + 1e-9),
     stepDeviation: Math.sqrt(variance),
     mean,
     p: runs.length < 2 ? 1 : 2 * studentTSf(statistic, runs.length - 1),

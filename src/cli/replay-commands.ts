@@ -1,13 +1,18 @@
 import { Option, type Command } from "commander";
+import { TouchstoneError } from "../errors.ts";
 import type { Instant } from "../model/time.ts";
 import { backtestRecords, type ReplayDependencies } from "./backtest.ts";
 import { calibrate } from "./calibrate.ts";
+import type { Client } from "./client.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { instant, label, tableOrJson, whole } from "./options.ts";
 
 /** What tunes an analysis before it judges anything: docs/backtest.md. */
-export function addReplayCommands(program: Command, dependencies: ReplayDependencies): void {
+export function addReplayCommands(
+  program: Command,
+  dependencies: ReplayDependencies & { readonly client: () => Client },
+): void {
   program
     .command("explain")
     .description(
@@ -94,7 +99,11 @@ export function addReplayCommands(program: Command, dependencies: ReplayDependen
     .command("history")
     .description("measure from runs of two equal versions how much a metric by steps differs between them")
     .requiredOption("-f, --file <analysis.yaml>", "the analysis")
-    .requiredOption("--samples <events.ndjson>", "timestamped records of both arms, as for backtest, one key a run")
+    .option("--samples <events.ndjson>", "timestamped records of both arms, as for backtest, one key a run")
+    .option("--runs-of <analysis>", "in place of a file: the decided runs of this analysis on the server")
+    .addOption(
+      new Option("--limit <n>", "with --runs-of: so many, the newest first").argParser(whole(1, 100_000)).default(200),
+    )
     .option("--by <field>", "the field that tells recordings apart; default: key, where records have one")
     .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
     .addOption(new Option("--candidate <label>", "the arm that is the candidate").argParser(label).default("candidate"))
@@ -102,14 +111,20 @@ export function addReplayCommands(program: Command, dependencies: ReplayDependen
     .action(
       async (options: {
         file: string;
-        samples: string;
+        samples?: string;
+        runsOf?: string;
+        limit: number;
         by?: string;
         baseline: string;
         candidate: string;
         output: "table" | "json";
       }) => {
-        const { file, by = null, ...rest } = options;
-        await history(dependencies, { analysis: file, by, ...rest });
+        const { file, samples, runsOf, limit, by = null, baseline, candidate, output } = options;
+        if (samples !== undefined && runsOf === undefined)
+          await history(dependencies, { analysis: file, from: { samples, by, baseline, candidate }, output });
+        else if (samples === undefined && runsOf !== undefined)
+          await history(dependencies, { analysis: file, from: { runsOf, limit }, output });
+        else throw new TouchstoneError("invalid_request", "give either --samples or --runs-of");
       },
     );
 }

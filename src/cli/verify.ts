@@ -2,9 +2,9 @@ import { Option, type Command } from "commander";
 import { TouchstoneError } from "../errors.ts";
 import { canonicalJson } from "../model/canonical.ts";
 import { ENGINE } from "../model/engine.ts";
-import type { RunListItem } from "../model/run.ts";
 import { rejudge, type Rejudgement } from "../rejudge.ts";
 import type { Client } from "./client.ts";
+import { decidedRuns } from "./decided-runs.ts";
 import type { AuditHead } from "../model/audit.ts";
 import { auditHead, tableOrJson, whole } from "./options.ts";
 import { verifyAudit, type AuditCheck } from "./verify-audit.ts";
@@ -25,7 +25,6 @@ const EXIT: Readonly<Record<Verified["outcome"], number>> = { identical: 0, diff
 
 const RUN_TIMEOUT_MS = 120_000;
 const AUDIT_TIMEOUT_MS = 600_000;
-const PAGE = 100;
 
 /** `touchstone verify`: judges stored runs again, here, and compares the bytes. */
 export function addVerifyCommand(program: Command, { client, stdout, setExit }: VerifyDependencies): void {
@@ -57,7 +56,8 @@ export function addVerifyCommand(program: Command, { client, stdout, setExit }: 
       if ((id !== undefined) === options.all)
         throw new TouchstoneError("invalid_request", "give a run, --all, or audit");
       const tally = { identical: 0, differs: 0, unverifiable: 0 };
-      for await (const run of id === undefined ? decidedRuns(client(), options.limit ?? Infinity) : [id]) {
+      const all = decidedRuns(client(), { limit: options.limit ?? Infinity });
+      for await (const run of id === undefined ? all : [id]) {
         const verified = await verify(client(), run);
         tally[verified.outcome] += 1;
         stdout(options.output === "json" ? `${canonicalJson(verified)}\n` : toText(verified));
@@ -80,27 +80,6 @@ interface VerifyOptions {
 function auditText(check: AuditCheck): string {
   if (!check.sound) return `record ${check.seq} ${check.fault}\n`;
   return `the audit log is sound: ${check.head.seq} records, head ${check.head.seq}:${check.head.hash}\n`;
-}
-
-async function* decidedRuns(client: Client, limit: number): AsyncGenerator<string> {
-  let cursor: string | null = null;
-  let count = 0;
-  do {
-    const parameters: Record<string, string> = {
-      status: "done",
-      limit: String(PAGE),
-      ...(cursor === null ? {} : { cursor }),
-    };
-    const page: { items: RunListItem[]; nextCursor: string | null } = await client.listRuns(
-      parameters,
-      AbortSignal.timeout(RUN_TIMEOUT_MS),
-    );
-    for (const { id } of page.items) {
-      if ((count += 1) > limit) return;
-      yield id;
-    }
-    cursor = page.nextCursor;
-  } while (cursor !== null);
 }
 
 async function verify(client: Client, id: string): Promise<Verified> {

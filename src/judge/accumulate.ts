@@ -216,6 +216,12 @@ function isSeriesByRow(
   );
 }
 
+/** The series that a metric's samples are, if they are one. */
+export function seriesOf(samples: Samples, metric: AccumulatedMetric, stepSeconds: number): Series | null {
+  if (samples.shape === "series") return samples;
+  return isSeriesByRow(samples, metric) ? toSeries(samples, stepSeconds) : null;
+}
+
 function toSeries({ at, values }: SampleRows & { at: Float64Array }, stepSeconds: number): Series {
   const order = Array.from(at, (_, row) => row).sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0));
   return { shape: "series", stepSeconds, at: take(at, order), values: take(values, order) };
