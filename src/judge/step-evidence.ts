@@ -133,12 +133,17 @@ function differenceEvidence(
 
 /** As a fraction of the baseline's mean: a level of 5 % is tested on candidate − 1.05 · baseline, step by step. */
 function fractionEvidence(pairs: PairedSteps, history: History | undefined): [SeriesDifference, ScaledEvidence] {
-  const mean = pairs.baseline.reduce((sum, value) => sum + value, 0) / pairs.baseline.length;
-  const against = (fraction: number): SeriesDifference =>
-    seriesDifference(
-      { ...pairs, baseline: pairs.baseline.map((value) => value * (1 + Math.sign(mean) * fraction)) },
-      { scale: "difference", ...known(history, Math.abs(mean)) },
+  const meanOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [mean, other] = [meanOf(pairs.baseline), meanOf(pairs.candidate)];
+  const against = (fraction: number): SeriesDifference => {
+    const factor = 1 + Math.sign(mean) * fraction;
+    // A fraction of what both arms have on average, so that swapping them mirrors the test.
+    const unit = Math.sqrt(Math.abs(factor * mean * other));
+    return seriesDifference(
+      { ...pairs, baseline: pairs.baseline.map((value) => value * factor) },
+      { scale: "difference", ...known(history, unit) },
     );
+  };
   const plain = against(0);
   const standardError = mean === 0 ? null : Math.sqrt(plain.variance) / Math.abs(mean);
   const estimate = mean === 0 ? 0 : plain.estimate / Math.abs(mean);

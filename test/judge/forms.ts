@@ -22,6 +22,8 @@ export interface ArmShape {
 export interface Form {
   readonly kind: "latency" | "errors" | "score" | "cost" | "gauge";
   readonly shape: "samples" | "series" | "counts" | "histogram";
+  /** What tells it from another form of the same kind and shape. */
+  readonly variant?: string;
   /** Keys of the metric beside name, source and tier; values stand `per` times as high as in the base measurement unit. */
   readonly yaml: (per: number) => string;
   readonly draw: (random: Random, change: Change, arm: ArmShape) => Samples;
@@ -161,6 +163,13 @@ export const FORMS: readonly Form[] = [
       yaml: (per) => `${AMOUNT[kind](per)}, query: { series: x }`,
       draw: (random, change, arm) => drawSeries(kind, random, change, arm),
     },
+    {
+      kind,
+      shape: "series",
+      variant: " with a history",
+      yaml: (per) => `${AMOUNT[kind](per)}, query: { series: x }, history: { stepDeviation: 5%, runs: 20 }`,
+      draw: (random, change, arm) => drawSeries(kind, random, change, arm),
+    },
   ]),
   ...(["latency", "cost"] as const).map((kind): Form => ({
     kind,
@@ -178,6 +187,13 @@ export const FORMS: readonly Form[] = [
     kind: "score",
     shape: "series",
     yaml: (per) => `${SCORE(per)}, query: { series: x }`,
+    draw: (random, change, arm) => drawSeries("score", random, change, arm),
+  },
+  {
+    kind: "score",
+    shape: "series",
+    variant: " with a history",
+    yaml: (per) => `${SCORE(per)}, query: { series: x }, history: { stepDeviation: ${0.15 * per}, runs: 20 }`,
     draw: (random, change, arm) => drawSeries("score", random, change, arm),
   },
   {

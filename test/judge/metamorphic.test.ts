@@ -65,7 +65,7 @@ const ALL: readonly Change[] = ["equal", "worse", "better", "crossing"];
 const RUNS = Number(process.env["TOUCHSTONE_PROPERTY_RUNS"] ?? 2);
 
 const TABLE = FORMS.flatMap((form) =>
-  MODES.map((mode) => [`${form.kind} as ${form.shape}, ${mode}`, form, mode] as const),
+  MODES.map((mode) => [`${form.kind} as ${form.shape}${form.variant ?? ""}, ${mode}`, form, mode] as const),
 );
 
 const swapped = ({ baseline, candidate }: RecordedPair): RecordedPair => ({ baseline: candidate, candidate: baseline });

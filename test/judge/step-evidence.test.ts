@@ -25,7 +25,7 @@ describe("the history of a series lies on the axis of its margin", () => {
 
   test.each<[string, Metric["kind"], Metric["margin"], number, (estimate: number) => number]>([
     ["a log ratio of positive amounts", "latency", RELATIVE, 0.3, (estimate) => 1 + estimate],
-    ["a fraction of a gauge", "gauge", RELATIVE, 0.3, () => 1],
+    ["a fraction of what both arms of a gauge have", "gauge", RELATIVE, 0.3, (estimate) => Math.sqrt(1 + estimate)],
     ["an amount", "latency", ABSOLUTE, 30, () => 1],
   ])("%s", (_, kind, margin, stepDeviation, slope) => {
     const { component, warnings } = seriesEvidence(pairs, { kind, margin, history: { ...history, stepDeviation } }, 9);
