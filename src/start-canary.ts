@@ -178,7 +178,7 @@ function carry(config: CanaryConfig, { arms, pair, thresholds, sources, caller, 
   const settle = judgeNamed(config.judge?.name) === "kayenta" ? { settle: "0s" } : {};
   const carried = analysisOfConfig(config, {
     name: toName(config.name ?? "ad-hoc"),
-    source: sourceOf(caller.metricsAccountName, sources),
+    source: prometheusNamed(caller.metricsAccountName, sources),
     words: { scope: "{{ labels.scope }}", labels: new Set(["location", ...parameters]) },
     plan: plan === undefined ? { mode: "once", step, ...settle } : { ...plan, step },
     thresholds,
@@ -188,7 +188,7 @@ function carry(config: CanaryConfig, { arms, pair, thresholds, sources, caller, 
 }
 
 /** The account for metrics is a source of the operator's. Left out, there must be only one that it could be. */
-function sourceOf(account: string | undefined, sources: Sources): string {
+export function prometheusNamed(account: string | undefined, sources: Sources): string {
   const known = [...sources].flatMap(([name, { type }]) => (type === "prometheus" ? [name] : []));
   const [only, ...others] = known;
   if (account !== undefined && account !== "") {
@@ -268,7 +268,7 @@ function filledIn(
   return { controlScope: fill(controlScope), experimentScope: fill(experimentScope) };
 }
 
-function faultsOf(issues: readonly Issue[]): TouchstoneError {
+export function faultsOf(issues: readonly Issue[]): TouchstoneError {
   return new TouchstoneError("invalid_request", issues.map(toSentence).join("; "), { issues });
 }
 

@@ -86,6 +86,8 @@ const FLOORS: readonly Floor[] = [
       "start-run.ts",
       "start-canary.ts",
       "start-standalone.ts",
+      "fetch-metric-set.ts",
+      "metric-set-pairs.ts",
       "schedule.ts",
     ),
     floors: ["judge", "stats", "model", "kayenta", "report", "errors", "port"],

@@ -1,10 +1,10 @@
 import { TouchstoneError } from "../errors.ts";
 import { formatNumber } from "../judge/format.ts";
-import { seriesOf } from "../judge/accumulate.ts";
+import { joinedSeries } from "../judge/joined-series.ts";
 import { pairSeries, stepDifference } from "../judge/step-evidence.ts";
 import { LEAST_HISTORY, type Analysis, type Metric } from "../model/analysis.ts";
 import { readAnalysis } from "../model/read-analysis.ts";
-import type { Samples, Series } from "../model/samples.ts";
+import type { Series } from "../model/samples.ts";
 import { toDuration } from "../model/time.ts";
 import { readBody } from "../recorded-look.ts";
 import { studentTSf } from "../stats/distributions/student-t.ts";
@@ -108,7 +108,9 @@ async function* fromFile(
   const request = { path: samples, by, metrics, arms, stepSeconds: plan.stepSeconds, start: null };
   for await (const { recording } of readRecordings(request, warn)) {
     const [b, c] = arms.map((label) => recording.get(label));
-    yield bothOf(metrics, (metric) => [b, c].map((arm) => toSeries([arm?.get(metric.name)], metric, plan.stepSeconds)));
+    yield bothOf(metrics, (metric) =>
+      [b, c].map((arm) => joinedSeries([arm?.get(metric.name)], metric, plan.stepSeconds)),
+    );
   }
 }
 
@@ -127,7 +129,7 @@ async function* fromServer(
           ({ question }) => question.metric === metric.name && question.version.label === label,
         );
         const samples = own.map(({ outcome }) => ("samples" in outcome ? outcome.samples : undefined));
-        return toSeries(samples, metric, plan.stepSeconds);
+        return joinedSeries(samples, metric, plan.stepSeconds);
       }),
     );
   }
@@ -140,18 +142,6 @@ function bothOf(metrics: readonly Metric[], armsOf: (metric: Metric) => (Series 
       return baseline && candidate ? [[metric.name, { baseline, candidate }]] : [];
     }),
   );
-}
-
-/** One series of all that was answered: where answers overlap the later one knows better. */
-function toSeries(answers: readonly (Samples | undefined)[], metric: Metric, stepSeconds: number): Series | null {
-  const values = new Map<number, number>();
-  for (const samples of answers) {
-    const series = samples === undefined ? null : seriesOf(samples, metric, stepSeconds);
-    for (const [step, time] of series?.at.entries() ?? []) values.set(time, series?.values[step] ?? 0);
-  }
-  if (values.size === 0) return null;
-  const at = Float64Array.from(values.keys()).sort();
-  return { shape: "series", stepSeconds, at, values: at.map((time) => values.get(time) ?? 0) };
 }
 
 interface Difference {

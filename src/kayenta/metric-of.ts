@@ -61,6 +61,24 @@ export function kayentaMetricOf(
   };
 }
 
+/**
+ * One side step by step from `start` on, NaN where a step has no value; rows without times as they came.
+ *
+ * @param start  seconds since the epoch.
+ */
+export function kayentaPointsOf(
+  metric: Metric,
+  samples: Samples | null,
+  { start, steps, stepSeconds }: { readonly start: number; readonly steps: number; readonly stepSeconds: number },
+): Float64Array {
+  const points = toPoints(samples, metric, stepSeconds);
+  if (points.kind === "rows" && points.values.length > 0) return points.values;
+  const first = Math.floor(start / stepSeconds);
+  return Float64Array.from({ length: steps }, (_, step) =>
+    points.kind === "rows" ? NaN : (points.values.get(first + step) ?? NaN),
+  );
+}
+
 /** The weights that the analysis gives to its groups; where it names neither groups nor weights, those of its metrics. */
 export function kayentaGroupWeightsOf({
   metrics,

@@ -254,3 +254,20 @@ export function withoutNulls(value: unknown): unknown {
     Object.entries(value).flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)]])),
   );
 }
+
+/** One question to a metrics account, as `POST /fetch/prometheus/query` of Kayenta's puts it. */
+export const MetricSetQuestion = z.strictObject({
+  account: z.string().optional(),
+  name: z.string().max(256),
+  metricName: z.string().min(1).max(1000),
+  scope: z.string().max(1000),
+  location: z.string().max(256),
+  start: Instant,
+  end: Instant,
+  step: z.int().min(1).max(86_400),
+  resourceType: z.string().max(256).optional(),
+  labelBindings: z.array(z.string().max(1000)).max(100).optional(),
+  groupByFields: z.array(z.string().max(256)).max(100).optional(),
+  template: z.string().max(8000).optional(),
+});
+export type MetricSetQuestion = z.infer<typeof MetricSetQuestion>;

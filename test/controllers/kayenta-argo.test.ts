@@ -104,6 +104,31 @@ describe("Argo Rollouts' kayenta provider on a stored analysis", () => {
       expect(Number.isInteger(result.controlMetadata.stats.count)).toBe(true);
       expect(typeof result.classification).toBe("string");
     }
+    // What Deck draws: a pair for every result, by its id.
+    const pairs = await client.ask("GET", `/metricSetPairList/${answer.body.metricSetPairListId}?accountName=default`);
+    expect(pairs.status, pairs.text).toBe(200);
+    expect(pairs.body.map(({ id }: { id: string }) => id)).toEqual(
+      judgeResult.results.map((one: { id: string }) => one.id),
+    );
+    for (const [index, pair] of pairs.body.entries()) {
+      const { values, scopes, name } = pair;
+      expect(name).toBe(judgeResult.results[index].name);
+      expect([values.control.length, values.experiment.length]).toEqual([30, 30]);
+      const known = (side: unknown[]) => side.filter((value) => typeof value === "number").length;
+      expect(known(values.control)).toBeGreaterThan(25);
+      // There is no v9.
+      if (candidate === "v9") expect(values.experiment).toEqual(Array.from({ length: 30 }, () => "NaN"));
+      else expect(known(values.experiment)).toBeGreaterThan(25);
+      expect(scopes.control).toEqual({
+        startTimeIso: "2026-11-19T08:00:00.000Z",
+        startTimeMillis: Date.parse(WINDOW.start),
+        stepMillis: 60_000,
+      });
+      const one = await client.ask("GET", `/metricSetPairList/${started.body.canaryExecutionId}/${pair.id}`);
+      expect(one.body).toEqual(pair);
+    }
+    expect((await client.ask("GET", `/metricSetPairList/${started.body.canaryExecutionId}/none`)).status).toBe(404);
+    expect((await client.ask("GET", "/metricSetPairList/none")).status).toBe(404);
     const { scopes, thresholds } = answer.body.canaryExecutionRequest;
     expect(scopes.default.controlScope).toMatchObject({ scope: "v1", location: "default", step: 60, ...WINDOW });
     expect(thresholds).toEqual(THRESHOLDS);

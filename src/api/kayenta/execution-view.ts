@@ -29,6 +29,7 @@ export function toExecutionView(stored: StoredRun, canary: CanaryExecution) {
     ...momentOf("build", stored.createdAt),
     ...momentOf("start", stored.createdAt),
     ...(stored.decidedAt === null ? {} : momentOf("end", stored.decidedAt)),
+    ...(stored.looks === 0 ? {} : { metricSetPairListId: run.id }),
     ...(result === null ? {} : { result: { judgeResult: result, ...durationOf(stored) } }),
   };
 }

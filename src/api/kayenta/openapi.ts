@@ -119,6 +119,51 @@ export function kayentaPaths(): Readonly<Record<string, object>> {
     ),
     "/kayenta/metricsServices": catalogue("listMetricsServices", "List the Prometheus sources."),
     "/kayenta/judges": catalogue("listJudges", "List the judges that a config may name."),
+    "/kayenta/fetch/prometheus/query": {
+      post: operation(
+        "fetchMetricSet",
+        "Try one query. The id holds the question; the source is asked when it is read.",
+        {
+          parameters: [
+            query("metricsAccountName", "The Prometheus source that is asked. Default: the only one."),
+            query("metricSetName", "Default: the metric's name."),
+            { ...query("metricName", "What is averaged."), required: true },
+            query("scope", "For ${scope}."),
+            query("location", "For ${location}."),
+            { ...query("start", "An instant, ISO 8601."), required: true },
+            { ...query("end", "An instant, ISO 8601."), required: true },
+            query("step", "Seconds. Default 60."),
+            query("resourceType", "gce_instance or aws_ec2_instance."),
+            query("labelBindings", "A label matcher. May be repeated."),
+            query("customFilter", "A template in place of a resource type; PromQL: before it sends it as it stands."),
+            query("dryRun", "true: answer {query}, the PromQL, and ask nothing."),
+          ],
+          answer: keyOf("metricSetListId"),
+          errors: [400],
+        },
+      ),
+    },
+    "/kayenta/metricSetPairList/{id}": {
+      get: operation("getMetricSetPairList", "Read both sides of every metric of an execution, step by step.", {
+        parameters: [ID],
+        answer: { type: "array", items: OBJECT },
+        errors: [404, 503],
+      }),
+    },
+    "/kayenta/metricSetPairList/{id}/{pair}": {
+      get: operation("getMetricSetPair", "Read one of them, by the id of its result.", {
+        parameters: [ID, { name: "pair", in: "path", required: true, schema: { type: "string" } }],
+        answer: OBJECT,
+        errors: [404, 503],
+      }),
+    },
+    "/kayenta/metricSetList/{id}": {
+      get: operation("getMetricSetList", "Ask the source what the id asks: a list of one metric set.", {
+        parameters: [ID],
+        answer: { type: "array", items: OBJECT },
+        errors: [400, 404, 502, 503, 504],
+      }),
+    },
   };
 }
 

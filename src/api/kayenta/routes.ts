@@ -2,6 +2,7 @@ import { Router } from "express";
 import { TouchstoneError } from "../../errors.ts";
 import { createCanaryRoutes, type CanaryDependencies } from "./canaries.ts";
 import { createCatalogueRoutes } from "./catalogue.ts";
+import { createMetricSetRoutes } from "./metric-sets.ts";
 import { createStandaloneRoutes } from "./standalone.ts";
 import { createConfigRoutes, type ConfigDependencies } from "./configs.ts";
 
@@ -14,6 +15,7 @@ export function createKayentaRoutes(dependencies: KayentaRoutesDependencies): Ro
   router.use(createCanaryRoutes(dependencies));
   router.use(createStandaloneRoutes(dependencies));
   router.use(createCatalogueRoutes(dependencies));
+  router.use(createMetricSetRoutes(dependencies));
   router.use((request) => {
     throw new TouchstoneError(
       "not_found",
