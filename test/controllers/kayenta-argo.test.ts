@@ -293,9 +293,16 @@ describe("Argo Rollouts' kayenta provider on a stored analysis", () => {
     else expect(answer.message).toMatch(message);
   });
 
-  test("ten megabytes are refused", async () => {
+  test("an empty body and one of ten megabytes are refused", async () => {
     const { status, body } = await client.ask("POST", "/canary/batch-eval", `"${"x".repeat(10_000_000)}"`);
     expect([status, body.message]).toEqual([413, "the body has more than 256 kB"]);
+    for (const path of ["/canary/batch-eval", "/canary", "/canaryConfig", "/standalone_canary_analysis/batch-eval"]) {
+      for (const empty of [undefined, {}]) {
+        const answer = await client.ask("POST", path, empty);
+        expect([answer.status, typeof answer.body?.message], `${path}: ${answer.text}`).toEqual([400, "string"]);
+      }
+      expect((await client.ask("POST", path, `"${"x".repeat(10_000_000)}"`)).status, path).toBe(413);
+    }
   });
 
   test("executions of an application are listed, the newest first, by page and status", async () => {
