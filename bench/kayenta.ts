@@ -7,12 +7,13 @@
  * CHECKOUT is a work tree of github.com/spinnaker/kayenta, of which the judge is compiled as it stands, since it is not among the packages of Maven Central; what it needs comes from there. Needs
  * Java 17 and Maven. Of the bundle, so build first.
  */
-import { execFileSync, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { stdout } from "node:process";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CanaryJudgeResult } from "../src/model/canary.ts";
@@ -73,7 +74,7 @@ async function compare(
   requests: readonly ReturnType<typeof requestOf>[],
   seed: number,
 ): Promise<void> {
-  const theirs = judgeByJava(classPath, requests).answers;
+  const theirs = (await judgeByJava(classPath, requests)).answers;
   const ours = (await judgeByPost(url, requests)).answers;
   const compared = requests.map((request, index) => {
     const [mine, real] = [ours[index], theirs[index]].map((text) => essenceOf(text ?? "null"));
@@ -137,7 +138,7 @@ async function time(classPath: string, url: string): Promise<void> {
     })),
   });
   const requestsBy = (judge: string) => Array.from({ length: SPEED_REQUESTS }, (_, seed) => requestBy(judge, seed));
-  const java = judgeByJava(classPath, requestsBy("NetflixACAJudge-v1.0"));
+  const java = await judgeByJava(classPath, requestsBy("NetflixACAJudge-v1.0"));
   const rate = (seconds: number) => `${(SPEED_REQUESTS / seconds).toFixed(0)}/s`;
   stdout.write(
     `10 metrics of 60 points: Kayenta's judge in one thread, without HTTP, from a cold start ${rate(java.seconds)}\n`,
@@ -148,18 +149,16 @@ async function time(classPath: string, url: string): Promise<void> {
   }
 }
 
-function judgeByJava(classPath: string, requests: readonly object[]): { answers: string[]; seconds: number } {
-  const {
-    stdout: out,
-    stderr,
-    status,
-  } = spawnSync("java", ["-cp", classPath, "RealJudge"], {
-    input: requests.map((request) => `${JSON.stringify(request)}\n`).join(""),
-    encoding: "utf8",
-    maxBuffer: 2 ** 30,
-  });
-  if (status !== 0) throw new Error(`Kayenta's judge ended with ${status}: ${stderr.slice(0, 2_000)}`);
-  return { answers: out.trimEnd().split("\n"), seconds: Number(stderr.trim().split("\n").at(-1)) };
+async function judgeByJava(
+  classPath: string,
+  requests: readonly object[],
+): Promise<{ answers: string[]; seconds: number }> {
+  const java = spawn("java", ["-cp", classPath, "RealJudge"]);
+  const ended = new Promise<number | null>((resolve, reject) => java.on("close", resolve).on("error", reject));
+  java.stdin.end(requests.map((request) => `${JSON.stringify(request)}\n`).join(""));
+  const [out, errors, status] = await Promise.all([text(java.stdout), text(java.stderr), ended]);
+  if (status !== 0) throw new Error(`Kayenta's judge ended with ${status}: ${errors.slice(0, 2_000)}`);
+  return { answers: out.trimEnd().split("\n"), seconds: Number(errors.trim().split("\n").at(-1)) };
 }
 
 async function judgeByPost(url: string, requests: readonly object[]): Promise<{ answers: string[]; seconds: number }> {
