@@ -1,6 +1,8 @@
 import { TouchstoneError } from "./errors.ts";
 import { analysisOfConfig } from "./kayenta/analysis-of-config.ts";
-import type { MetricSetQuestion } from "./model/canary.ts";
+import { kayentaPointsOf } from "./kayenta/metric-of.ts";
+import { toWireNumber } from "./kayenta/wire.ts";
+import type { MetricSetQuestion, WireNumber } from "./model/canary.ts";
 import { checkAnalysis, invalidAnalysis } from "./model/read-analysis.ts";
 import { epochSeconds, toDuration, toInstant } from "./model/time.ts";
 import type { SourceRequest, Sources } from "./sources/source.ts";
@@ -16,7 +18,7 @@ export interface MetricSet {
   readonly endTimeMillis: number;
   readonly endTimeIso: string;
   readonly stepMillis: number;
-  readonly values: readonly (number | "NaN")[];
+  readonly values: readonly WireNumber[];
   readonly attributes: { readonly query: string };
 }
 
@@ -36,14 +38,9 @@ export async function fetchMetricSet(
 ): Promise<MetricSet> {
   const { source, query, request } = toRequest(sources, question);
   const { samples } = await source.fetch(request, signal);
-  if (samples.shape !== "series") throw new RangeError(`a range query came back as ${samples.shape}`);
   const [start, end] = [epochSeconds(question.start), epochSeconds(question.end)];
-  const values = Array.from({ length: Math.floor((end - start) / question.step) }, (): number | "NaN" => "NaN");
-  for (const [index, at] of samples.at.entries()) {
-    // A source names a step by its end.
-    const step = Math.ceil((at - start) / question.step - 1e-9) - 1;
-    if (step >= 0 && step < values.length) values[step] = samples.values[index] ?? "NaN";
-  }
+  const steps = Math.floor((end - start) / question.step);
+  const points = kayentaPointsOf(request.metric, samples, { start, steps, stepSeconds: question.step });
   return {
     name: question.name,
     tags: {},
@@ -52,7 +49,7 @@ export async function fetchMetricSet(
     endTimeMillis: end * 1000,
     endTimeIso: toInstant(end),
     stepMillis: question.step * 1000,
-    values,
+    values: Array.from(points, toWireNumber),
     attributes: { query },
   };
 }
@@ -76,8 +73,8 @@ function toRequest(sources: Sources, question: MetricSetQuestion) {
             type: "prometheus",
             metricName,
             ...(resourceType === undefined ? {} : { resourceType }),
-            ...(labelBindings === undefined ? {} : { labelBindings }),
-            ...(groupByFields === undefined ? {} : { groupByFields }),
+            labelBindings,
+            groupByFields,
             ...(template === undefined ? {} : { customInlineTemplate: template }),
           },
         },

@@ -2,7 +2,7 @@ import { joinedSeries } from "./judge/joined-series.ts";
 import { kayentaPointsOf } from "./kayenta/metric-of.ts";
 import { toWireNumber } from "./kayenta/wire.ts";
 import type { WireNumber } from "./model/canary.ts";
-import type { KeptAnswer } from "./model/look-evidence.ts";
+import { samplesGiven, type KeptAnswer } from "./model/look-evidence.ts";
 import type { Metric } from "./model/analysis.ts";
 import type { Run } from "./model/run.ts";
 import type { Samples } from "./model/samples.ts";
@@ -55,10 +55,6 @@ export function metricSetPairsOf(
 }
 
 function samplesOf(answers: readonly KeptAnswer[], metric: Metric, label: string, stepSeconds: number): Samples | null {
-  const own = answers.flatMap(({ question, outcome }) =>
-    question.metric === metric.name && question.version.label === label && "samples" in outcome
-      ? [outcome.samples]
-      : [],
-  );
+  const own = samplesGiven(answers, metric.name, label);
   return joinedSeries(own, metric, stepSeconds) ?? own.at(-1) ?? null;
 }

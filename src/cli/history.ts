@@ -3,6 +3,7 @@ import { formatNumber } from "../judge/format.ts";
 import { joinedSeries } from "../judge/joined-series.ts";
 import { pairSeries, stepDifference } from "../judge/step-evidence.ts";
 import { LEAST_HISTORY, type Analysis, type Metric } from "../model/analysis.ts";
+import { samplesGiven } from "../model/look-evidence.ts";
 import { readAnalysis } from "../model/read-analysis.ts";
 import type { Series } from "../model/samples.ts";
 import { toDuration } from "../model/time.ts";
@@ -109,7 +110,10 @@ async function* fromFile(
   for await (const { recording } of readRecordings(request, warn)) {
     const [b, c] = arms.map((label) => recording.get(label));
     yield bothOf(metrics, (metric) =>
-      [b, c].map((arm) => joinedSeries([arm?.get(metric.name)], metric, plan.stepSeconds)),
+      [b, c].map((arm) => {
+        const samples = arm?.get(metric.name);
+        return joinedSeries(samples === undefined ? [] : [samples], metric, plan.stepSeconds);
+      }),
     );
   }
 }
@@ -124,13 +128,9 @@ async function* fromServer(
     const answers = items.flatMap(({ body }) => (body === null ? [] : readBody(Buffer.from(body, "base64")).answers));
     const { metrics, plan } = run.analysis;
     yield bothOf(metrics, (metric) =>
-      [run.baseline, run.candidate].map(({ label }) => {
-        const own = answers.filter(
-          ({ question }) => question.metric === metric.name && question.version.label === label,
-        );
-        const samples = own.map(({ outcome }) => ("samples" in outcome ? outcome.samples : undefined));
-        return joinedSeries(samples, metric, plan.stepSeconds);
-      }),
+      [run.baseline, run.candidate].map(({ label }) =>
+        joinedSeries(samplesGiven(answers, metric.name, label), metric, plan.stepSeconds),
+      ),
     );
   }
 }

@@ -44,8 +44,8 @@ export function addReplayCommands(
     .requiredOption("-f, --file <analysis.yaml>", "the analysis")
     .requiredOption("--samples <events.ndjson>", "timestamped records, one JSON object a line")
     .option("--by <field>", "the field that tells replays apart; default: key, where records have one")
-    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
-    .addOption(new Option("--candidate <label>", "the arm that is the candidate").argParser(label).default("candidate"))
+    .addOption(arm("baseline"))
+    .addOption(arm("candidate"))
     .addOption(
       new Option("--start <instant>", "when every run starts; default: with the first record of its key").argParser(
         instant,
@@ -74,7 +74,7 @@ export function addReplayCommands(
     .requiredOption("-f, --file <analysis.yaml>", "the analysis")
     .requiredOption("--samples <events.ndjson>", "timestamped records, as for backtest; only the baseline's are used")
     .option("--by <field>", "the field that tells recordings apart; default: key, where records have one")
-    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
+    .addOption(arm("baseline"))
     .addOption(
       new Option("--splits <n>", "how often the baseline is split in two").argParser(whole(1, 100_000)).default(200),
     )
@@ -105,8 +105,8 @@ export function addReplayCommands(
       new Option("--limit <n>", "with --runs-of: so many, the newest first").argParser(whole(1, 100_000)).default(200),
     )
     .option("--by <field>", "the field that tells recordings apart; default: key, where records have one")
-    .addOption(new Option("--baseline <label>", "the arm that is the baseline").argParser(label).default("baseline"))
-    .addOption(new Option("--candidate <label>", "the arm that is the candidate").argParser(label).default("candidate"))
+    .addOption(arm("baseline"))
+    .addOption(arm("candidate"))
     .addOption(tableOrJson())
     .action(
       async (options: {
@@ -127,4 +127,8 @@ export function addReplayCommands(
         else throw new TouchstoneError("invalid_request", "give either --samples or --runs-of");
       },
     );
+}
+
+function arm(name: "baseline" | "candidate"): Option {
+  return new Option(`--${name} <label>`, `the arm that is the ${name}`).argParser(label).default(name);
 }

@@ -3,14 +3,10 @@ import type { Samples, Series } from "../model/samples.ts";
 import { seriesOf } from "./accumulate.ts";
 
 /** One series of all that the looks of a run were answered: where answers overlap the later one knows better. Null where there is none. */
-export function joinedSeries(
-  answers: readonly (Samples | undefined)[],
-  metric: Metric,
-  stepSeconds: number,
-): Series | null {
+export function joinedSeries(answers: readonly Samples[], metric: Metric, stepSeconds: number): Series | null {
   const values = new Map<number, number>();
   for (const samples of answers) {
-    const series = samples === undefined ? null : seriesOf(samples, metric, stepSeconds);
+    const series = seriesOf(samples, metric, stepSeconds);
     for (const [step, time] of series?.at.entries() ?? []) values.set(time, series?.values[step] ?? 0);
   }
   if (values.size === 0) return null;

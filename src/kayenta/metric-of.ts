@@ -71,11 +71,10 @@ export function kayentaPointsOf(
   samples: Samples | null,
   { start, steps, stepSeconds }: { readonly start: number; readonly steps: number; readonly stepSeconds: number },
 ): Float64Array {
-  const points = toPoints(samples, metric, stepSeconds);
+  const points = toPoints(samples, metric, stepSeconds, start);
   if (points.kind === "rows" && points.values.length > 0) return points.values;
-  const first = Math.floor(start / stepSeconds);
   return Float64Array.from({ length: steps }, (_, step) =>
-    points.kind === "rows" ? NaN : (points.values.get(first + step) ?? NaN),
+    points.kind === "rows" ? NaN : (points.values.get(step) ?? NaN),
   );
 }
 
@@ -96,34 +95,35 @@ export function kayentaWeightsOf(metrics: readonly Pick<Metric, "name" | "tier" 
   return Object.fromEntries(deciding.map(({ name, weight }) => [name, (100 * weight) / total]));
 }
 
-/** Points by step, counted from the epoch; or without times, as they came. */
+/** Points by step, counted from the origin; or without times, as they came. */
 type Points =
   | { readonly kind: "steps"; readonly values: ReadonlyMap<number, number> }
   | { readonly kind: "rows"; readonly values: Float64Array };
 
 const NO_POINTS: Points = { kind: "rows", values: new Float64Array(0) };
 
-function toPoints(samples: Samples | null, metric: Metric, stepSeconds: number): Points {
+/** @param origin  where steps begin, seconds since the epoch. */
+function toPoints(samples: Samples | null, metric: Metric, stepSeconds: number, origin = 0): Points {
   if (samples === null) return NO_POINTS;
   switch (samples.shape) {
     case "samples": {
       const { at, values } = samples;
       if (at === null) return { kind: "rows", values: enteringUnits(samples, metric.perUnit, null).values };
-      return perStep(values.length, stepAround(at, stepSeconds), meanOf(values));
+      return perStep(values.length, stepAround(at, stepSeconds, origin), meanOf(values));
     }
     case "series":
-      return perStep(samples.values.length, stepBefore(samples.at, stepSeconds), meanOf(samples.values));
+      return perStep(samples.values.length, stepBefore(samples.at, stepSeconds, origin), meanOf(samples.values));
     case "counts": {
       const { events, exposure, at, timed } = samples;
       const rate = (entries: readonly number[]) => sumOf(events, entries) / sumOf(exposure, entries);
-      if (samples.stepSeconds > 0) return perStep(events.length, stepBefore(at, stepSeconds), rate);
-      if (timed === true) return perStep(events.length, stepAround(at, stepSeconds), rate);
+      if (samples.stepSeconds > 0) return perStep(events.length, stepBefore(at, stepSeconds, origin), rate);
+      if (timed === true) return perStep(events.length, stepAround(at, stepSeconds, origin), rate);
       return { kind: "rows", values: events.map((count, row) => count / (exposure[row] ?? 0)) };
     }
     case "histogram": {
       const rows = stepsOf(samples);
       const edges = edgesOf(samples);
-      return perStep(rows.length, stepBefore(samples.at, stepSeconds), (entries) => {
+      return perStep(rows.length, stepBefore(samples.at, stepSeconds, origin), (entries) => {
         const counts = new Float64Array(edges.length - 1).map((_, bucket) =>
           entries.reduce((sum, entry) => sum + (rows[entry]?.[bucket] ?? 0), 0),
         );
@@ -134,13 +134,14 @@ function toPoints(samples: Samples | null, metric: Metric, stepSeconds: number):
 }
 
 /** A row at 60 lies in the step [60, 120). */
-function stepAround(at: Float64Array, stepSeconds: number): (row: number) => number {
-  return (row) => Math.floor((at[row] ?? 0) / stepSeconds);
+function stepAround(at: Float64Array, stepSeconds: number, origin: number): (row: number) => number {
+  return (row) => Math.floor(((at[row] ?? 0) - origin) / stepSeconds);
 }
 
 /** What a source says of a step stands at its end: at 60 it covers (0, 60]. */
-function stepBefore(at: Float64Array, stepSeconds: number): (entry: number) => number {
-  return (entry) => Math.ceil((at[entry] ?? 0) / stepSeconds) - 1;
+function stepBefore(at: Float64Array, stepSeconds: number, origin: number): (entry: number) => number {
+  // Seconds since the epoch are known to a quarter of a microsecond.
+  return (entry) => Math.ceil(((at[entry] ?? 0) - origin) / stepSeconds - 1e-6) - 1;
 }
 
 function perStep(

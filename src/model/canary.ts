@@ -266,8 +266,8 @@ export const MetricSetQuestion = z.strictObject({
   end: Instant,
   step: z.int().min(1).max(86_400),
   resourceType: z.string().max(256).optional(),
-  labelBindings: z.array(z.string().max(1000)).max(100).optional(),
-  groupByFields: z.array(z.string().max(256)).max(100).optional(),
+  labelBindings: z.array(z.string().max(1000)).max(100),
+  groupByFields: z.array(z.string().max(256)).max(100),
   template: z.string().max(8000).optional(),
 });
 export type MetricSetQuestion = z.infer<typeof MetricSetQuestion>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Window } from "./run.ts";
-import type { Answer } from "./samples.ts";
+import type { Answer, Samples } from "./samples.ts";
 import { Instant } from "./time.ts";
 import { Version } from "./version.ts";
 
@@ -19,6 +19,13 @@ export interface LookEvidence {
 export interface KeptAnswer {
   readonly question: Question;
   readonly outcome: Answer | { readonly code: string; readonly detail: string };
+}
+
+/** What was given of a metric for one version, in the order of asking; errors are left out. */
+export function samplesGiven(answers: readonly KeptAnswer[], metric: string, label: string): Samples[] {
+  return answers.flatMap(({ question, outcome }) =>
+    question.metric === metric && question.version.label === label && "samples" in outcome ? [outcome.samples] : [],
+  );
 }
 
 /** What tells the questions of one look apart. */

@@ -60,6 +60,15 @@ test("the id is read as a metric set: a value per step, NaN as a word", async ()
   ]);
 });
 
+test("steps are counted from a start that is no full minute, to the millisecond", async () => {
+  const [start, end] = ["2026-11-19T08:00:30.123Z", "2026-11-19T08:05:30.123Z"];
+  const { body } = await fetch_({ ...ASKED, ...FILTER, start, end });
+  const read = await street.ask("GET", `/kayenta/metricSetList/${body.metricSetListId}`);
+  const values: number[] = read.body[0].values;
+  expect(values.length).toBe(5);
+  for (const [step, value] of values.entries()) expect(value).toBeCloseTo(30.123 + 60 * (step + 1), 3);
+});
+
 test.each<[Readonly<Record<string, string>>, RegExp]>([
   [{ ...ASKED, ...FILTER, metricName: "" }, /metricName/],
   [{ ...ASKED, ...FILTER, start: "yesterday" }, /\/start/],

@@ -87,8 +87,7 @@ async function pairsOf(store: Store, id: string): Promise<MetricSetPair[]> {
 function questionOf(request: Request): MetricSetQuestion {
   const metricName = parameterOf(request, "metricName");
   const step = parameterOf(request, "step") ?? "60";
-  const [labelBindings, groupByFields] = ["labelBindings", "groupByFields"].map((name) => parametersOf(request, name));
-  const given = {
+  return parseAs(MetricSetQuestion, {
     account: parameterOf(request, "metricsAccountName"),
     name: parameterOf(request, "metricSetName") ?? metricName,
     metricName,
@@ -98,12 +97,10 @@ function questionOf(request: Request): MetricSetQuestion {
     end: parameterOf(request, "end"),
     step: /^\d{1,5}$/.test(step) ? Number(step) : step,
     resourceType: parameterOf(request, "resourceType"),
-    labelBindings: labelBindings?.length === 0 ? undefined : labelBindings,
-    groupByFields: groupByFields?.length === 0 ? undefined : groupByFields,
+    labelBindings: parametersOf(request, "labelBindings"),
+    groupByFields: parametersOf(request, "groupByFields"),
     template: parameterOf(request, "customFilter"),
-  };
-  const present = Object.entries(given).filter(([, value]) => value !== undefined);
-  return parseAs(MetricSetQuestion, Object.fromEntries(present));
+  });
 }
 
 /** @throws TouchstoneError `not_found` for an id that this route did not give. */
