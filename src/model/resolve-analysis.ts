@@ -1,8 +1,9 @@
 import type { Issue } from "../errors.ts";
-import type { Analysis, AnalysisDocument, Component, History, Limit, Metric, MetricInput } from "./analysis.ts";
+import type { Analysis, AnalysisDocument, Component, Limit, Metric, MetricInput } from "./analysis.ts";
 import { AmountFault, readLevel, readTolerance, type Measure, type Tolerance, type ToleranceInput } from "./amount.ts";
 import { queryForm } from "./query.ts";
 import { resolveBurn } from "./resolve-burn.ts";
+import { resolveHistory } from "./resolve-history.ts";
 import { durationSeconds } from "./time.ts";
 
 /** What a kind has unless its author says otherwise. The table in docs/analysis.md is this one. */
@@ -358,28 +359,6 @@ function resolveMetric(input: MetricInput, at: string, spec: AnalysisDocument["s
     ...(history === null ? {} : { history }),
     ...(input.kayenta === undefined ? {} : { kayenta: input.kayenta }),
   };
-}
-
-/** What is known of a series from earlier runs, on the axis on which its difference is measured. */
-function resolveHistory(
-  { kind, history, query }: MetricInput,
-  at: string,
-  measure: Measure,
-  margin: Tolerance,
-  unit: Metric["unit"],
-  issues: Issue[],
-): History | null {
-  if (history === undefined) return null;
-  const fault = (key: string, detail: string) => void issues.push({ pointer: `${at}/history${key}`, detail });
-  const isSeries = queryForm(query) === "series" || (unit === "step" && ["value", "sql"].includes(queryForm(query)));
-  if (!isSeries || kind === "errors")
-    fault("", "is for metrics with one value per step (a series); what has units or counts shows its own variance");
-  const read = readTolerance(history.stepDeviation, measure);
-  if (read instanceof AmountFault) fault("/stepDeviation", read.detail);
-  else if ((read.relative === null) !== (margin.relative === null))
-    fault("/stepDeviation", "must be written like the margin: both relative or both absolute");
-  else return { stepDeviation: read.relative ?? read.absolute ?? 0, runs: history.runs };
-  return null;
 }
 
 /** Pairs are found by the names of units, so every metric of a paired design needs them. */
