@@ -1,4 +1,4 @@
-// Bundles the program into dist/: main.js, look-thread.js for the threads of looks, and judge-thread.js for those of POST /judge. PGlite stays outside, since it loads files beside itself.
+// Bundles the program into dist/: main.js, look-thread.js and look-process.js for looks, and judge-thread.js for POST /judge. PGlite stays outside, since it loads files beside itself.
 // Then packs an empty record, which first starts begin from. `node scripts/build.mjs FILE` packs nothing and bundles that file too, for a bench that
 // starts processes of its own.
 import { execFileSync } from "node:child_process";
@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { build, context } from "esbuild";
 
 const options = {
-  entryPoints: ["src/main.ts", "src/look-thread.ts", "src/judge-thread.ts"],
+  entryPoints: ["src/main.ts", "src/look-thread.ts", "src/look-process.ts", "src/judge-thread.ts"],
   bundle: true,
   platform: "node",
   format: "esm",

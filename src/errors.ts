@@ -43,7 +43,12 @@ export const ERRORS = {
   server_unavailable: { status: 503, title: "The server is unavailable", retry: true, exit: 69 },
   wait_timed_out: { status: 504, title: "No verdict in time", retry: true, exit: 75 },
   internal: { status: 500, title: "A fault in Touchstone", retry: false, exit: 70 },
-  crash_loop: { status: 500, title: "Three workers took up the run and none made progress", retry: false, exit: 70 },
+  crash_loop: {
+    status: 500,
+    title: "Worker after worker took up the run and none made progress",
+    retry: false,
+    exit: 70,
+  },
 
   // What `gather` turns into findings; over HTTP they appear only inside a report.
   source_unavailable: { status: 502, title: "The source is unavailable", retry: true, exit: 69 },

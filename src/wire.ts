@@ -44,6 +44,8 @@ import { wireAdmission, wireSources, type SourcesSpec } from "./wire-sources.ts"
 import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-targets.ts";
 import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
 import { startKeeper, type KeeperOptions } from "./worker/keeper.ts";
+import { createLookApart } from "./worker/look-apart.ts";
+import { startLookProcess } from "./worker/look-process.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { measureBacklog } from "./worker/measure-backlog.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -177,6 +179,7 @@ async function start(
         store,
         doorbell,
         runLook: looks.runLook,
+        runLookApart: looks.runLookApart,
         takeDueSlots: (onTaken) =>
           takeDueSlots({ store, doorbell, sources, targets, backlog, tracing, newId }, onTaken),
         telemetry,
@@ -367,8 +370,20 @@ async function wireTracing({ tracing }: Config, log: Logger): Promise<Tracing> {
 }
 
 function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverrides, admit: Admit) {
-  if (runLook !== undefined) return { runLook, warmUp: () => Promise.resolve(), close: () => Promise.resolve() };
-  return createLookThreads(() => new Thread(new URL("./look-thread.js", import.meta.url), { workerData }), size, admit);
+  if (runLook !== undefined)
+    return { runLook, runLookApart: runLook, warmUp: () => Promise.resolve(), close: () => Promise.resolve() };
+  const thread = new URL("./look-thread.js", import.meta.url);
+  const threads = createLookThreads(() => new Thread(thread, { workerData }), size, admit);
+  const apart = createLookApart(
+    () => startLookProcess(new URL("./look-process.js", import.meta.url), workerData),
+    admit,
+  );
+  return {
+    runLook: threads.runLook,
+    runLookApart: apart.runLook,
+    warmUp: () => threads.warmUp(),
+    close: async () => void (await Promise.all([threads.close(), apart.close()])),
+  };
 }
 
 const BREAKER_STATES = { closed: 0, half_open: 1, open: 2 } as const;

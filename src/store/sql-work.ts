@@ -8,7 +8,7 @@ import { PAYLOAD_VERSION } from "./payload-version.ts";
 import { DUE } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
-import type { Claim, WorkStore } from "./store.ts";
+import { MOST_CLAIMS, type Claim, type WorkStore } from "./store.ts";
 
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({
@@ -17,7 +17,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
       `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
        where id = (
          select id from touchstone.runs
-         where status in ('queued', 'running') and ${DUE} and not suspect and v <= ${PAYLOAD_VERSION}
+         where status in ('queued', 'running') and ${DUE} and claims < ${MOST_CLAIMS} and v <= ${PAYLOAD_VERSION}
            and ($3::text is null or id = $3)
          order by due_at limit 1 for update skip locked)
        returning ${CLAIM_COLUMNS}`,
@@ -91,9 +91,9 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
   },
 
   async endCrashLoops() {
-    // Suspect is what was claimed three times without a stored look: the run kills its workers.
-    const condition = `suspect and lease_until <= now() and v <= ${PAYLOAD_VERSION}`;
-    const detail = "3 workers took up the run and none of them stored a look";
+    // The index knows those with three claims, which are few.
+    const condition = `suspect and claims >= ${MOST_CLAIMS} and lease_until <= now() and v <= ${PAYLOAD_VERSION}`;
+    const detail = `${MOST_CLAIMS} times a worker took up the run, and none of them stored a look`;
     const ending = { status: "failed", code: "crash_loop", detail, actor: "sweeper" } as const;
     const due = await sql.query<{ id: string }>(
       `select id from touchstone.runs where status in ('queued', 'running') and ${condition}`,
@@ -117,12 +117,13 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
 const MINE = "id = $1 and epoch = $2 and status = 'running'";
 
 /** What a look needs of a run, and no more: callers of the API never need the state, and a look no report. */
-const CLAIM_COLUMNS = `snapshot, epoch, looks, state, trace_parent,
+const CLAIM_COLUMNS = `snapshot, epoch, claims, looks, state, trace_parent,
   touchstone.iso(created_at) as created_at, touchstone.iso(due_at) as due_at, touchstone.iso(finish_at) as finish_at, touchstone.iso(now()) as now`;
 
 const ClaimRow = z.object({
   snapshot: z.string(),
   epoch: z.int(),
+  claims: z.int(),
   looks: z.int(),
   state: z.string().nullable(),
   trace_parent: z.string().nullable(),
@@ -136,6 +137,7 @@ function toClaim(row: z.infer<typeof ClaimRow>, worker: string): Claim {
   return {
     run: finishedEarly(parseRun(row.snapshot), row.finish_at),
     epoch: row.epoch,
+    claims: row.claims,
     worker,
     looks: row.looks,
     state: row.state === null ? null : readStoredState(row.state),

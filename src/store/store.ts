@@ -134,7 +134,7 @@ export interface WorkStore {
   failRun(claim: Claim, code: string, detail: string): Promise<boolean>;
   /** Runs that have not ended, those of them that are due and nobody has taken, and for how long the oldest of these is due. */
   backlog(): Promise<{ readonly live: number; readonly due: number; readonly oldestSeconds: number }>;
-  /** Ends runs that three workers took up without progress. @returns their ids. */
+  /** Ends runs that were taken up `MOST_CLAIMS` times without progress. @returns their ids. */
   endCrashLoops(): Promise<string[]>;
 }
 
@@ -399,9 +399,17 @@ export interface StoredLook {
 }
 
 /** A run in the hands of one worker, under one epoch. */
+/** From so many claims without a stored look on a run may be what ends its workers. Whether it is shows in a process of its own. */
+export const SUSPECT_CLAIMS = 3;
+
+/** So many claims without a stored look end a run unproven: something takes whole machines down with it. */
+export const MOST_CLAIMS = 10;
+
 export interface Claim {
   readonly run: Run;
   readonly epoch: number;
+  /** Since the last look that was stored, this one among them. */
+  readonly claims: number;
   readonly worker: string;
   readonly looks: number;
   readonly state: LookState | null;

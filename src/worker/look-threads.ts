@@ -1,4 +1,3 @@
-import type { Worker as Thread } from "node:worker_threads";
 import type { LookState } from "../model/look-state.ts";
 import type { Run } from "../model/run.ts";
 import type { Instant } from "../model/time.ts";
@@ -47,6 +46,15 @@ export type ThreadAnswer =
   | { readonly kind: "parts"; readonly id: number; readonly parts: readonly TimedPart[] }
   | TurnRequest;
 
+/** A thread that looks, or a process that does the same. */
+export interface Looker {
+  on(event: "message", hear: (answer: ThreadAnswer) => void): unknown;
+  on(event: "error", hear: (error: Error) => void): unknown;
+  on(event: "exit", hear: (code: number | string | null) => void): unknown;
+  postMessage(request: ThreadRequest): void;
+  terminate(): Promise<unknown>;
+}
+
 /** The thread that ran a look died with it, for example out of memory. The run is due again when its lease ends. */
 export class LookThreadDied extends Error {
   override readonly name = "LookThreadDied";
@@ -56,7 +64,7 @@ export class LookThreadDied extends Error {
 const ABORT_GRACE_MS = 2_000;
 
 interface Seat {
-  readonly thread: Thread;
+  readonly thread: Looker;
   /** Rejects when the thread dies before. */
   readonly ready: Promise<void>;
   /** Set before anything is awaited, so that no two looks take one seat. */
@@ -72,7 +80,7 @@ interface Seat {
  * @param admit   the limits of the sources, which all threads share.
  */
 export function createLookThreads(
-  create: () => Thread,
+  create: () => Looker,
   size: number,
   admit: Admit,
 ): {
@@ -94,8 +102,8 @@ export function createLookThreads(
     const thread = create();
     const ready = new Promise<void>((resolve, reject) => {
       thread.on("message", (answer: ThreadAnswer) => answer.kind === "ready" && resolve());
-      thread.once("error", (cause) => reject(new LookThreadDied(`a thread cannot start: ${cause.message}`, { cause })));
-      thread.once("exit", (code) => reject(new LookThreadDied(`a thread cannot start: it exited with ${code}`)));
+      thread.on("error", (cause) => reject(new LookThreadDied(`a thread cannot start: ${cause.message}`, { cause })));
+      thread.on("exit", (code) => reject(new LookThreadDied(`a thread cannot start: it exited with ${code}`)));
     });
     // Only who warms up wants to know.
     ready.catch(() => undefined);

@@ -5,9 +5,10 @@ import { canonicalJson } from "../model/canonical.ts";
 import type { ScheduleSlot } from "../model/schedule.ts";
 import { epochSeconds, type Instant } from "../model/time.ts";
 import type { RecordedLook } from "../recorded-look.ts";
-import type { Claim, NewLook, Store } from "../store/store.ts";
+import { SUSPECT_CLAIMS, type Claim, type NewLook, type Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Span, Tracing } from "../tracing/tracing.ts";
+import { LookEndedItsProcess } from "./look-apart.ts";
 import { LookThreadDied, type RunLook } from "./look-threads.ts";
 import { errorType, observeLook, startLookSpan } from "./observe-look.ts";
 
@@ -15,6 +16,8 @@ export interface WorkerDependencies {
   readonly store: Store;
   readonly doorbell: Doorbell;
   readonly runLook: RunLook;
+  /** The same in a process of its own, for runs that workers took up in vain. */
+  readonly runLookApart: RunLook;
   /** Starts the runs of schedules whose slot has come, and tells what became of each slot. */
   readonly takeDueSlots: (onTaken: (schedule: string, slot: ScheduleSlot) => void) => Promise<void>;
   readonly telemetry: Telemetry;
@@ -46,7 +49,7 @@ const LEASE_LOST = new Error("the run is no longer this worker's");
  * Hears the bell and sweeps: a bell brings one run at once, and the sweep finds every due run even if no bell ever rings.
  */
 export function startWorker(
-  { store, doorbell, runLook, takeDueSlots, telemetry, tracing, log }: WorkerDependencies,
+  { store, doorbell, runLook, runLookApart, takeDueSlots, telemetry, tracing, log }: WorkerDependencies,
   options: WorkerOptions,
 ): RunningWorker {
   const looks = new Map<AbortController, Promise<void>>();
@@ -81,7 +84,8 @@ export function startWorker(
     );
     try {
       const observer = observeLook(telemetry, span);
-      const judged = await runLook(claim.run, claim.state, claim.now, controller.signal, observer);
+      const look = claim.claims >= SUSPECT_CLAIMS ? runLookApart : runLook;
+      const judged = await look(claim.run, claim.state, claim.now, controller.signal, observer);
       const stored = await store.storeLook(claim, toNewLook(claim, judged));
       if (!stored) return loseLease(runLog, span);
       const seconds = (performance.now() - started) / 1000;
@@ -139,7 +143,8 @@ export function startWorker(
       }
       runLog.error({ err: error }, "a fault in Touchstone ended the run");
       const detail = error instanceof Error ? error.message : String(error);
-      if (await store.failRun(claim, "internal", detail)) telemetry.runsEnded.inc({ status: "failed", verdict: "" });
+      const code = error instanceof LookEndedItsProcess ? "crash_loop" : "internal";
+      if (await store.failRun(claim, code, detail)) telemetry.runsEnded.inc({ status: "failed", verdict: "" });
     } catch (storeError) {
       runLog.error({ err: storeError }, "the record is away; the run is due again when its lease lapses");
     }
@@ -172,7 +177,7 @@ export function startWorker(
   const endCrashLoops = async (): Promise<void> => {
     for (const id of await store.endCrashLoops()) {
       telemetry.runsEnded.inc({ status: "failed", verdict: "" });
-      log.error({ run: id }, "three workers took up the run and none made progress");
+      log.error({ run: id }, "worker after worker took up the run, and none made progress");
     }
   };
 

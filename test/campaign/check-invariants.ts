@@ -3,10 +3,13 @@ import { AUDIT_START, followAudit } from "../../src/model/audit.ts";
 import { AuditPage } from "../../src/api/audit.ts";
 import { canonicalJson } from "../../src/model/canonical.ts";
 import { EvidencePage, Report, RunView } from "../../src/model/run.ts";
+import { Version } from "../../src/model/version.ts";
 import { rejudge } from "../../src/rejudge.ts";
+import { MOST_CLAIMS } from "../../src/store/store.ts";
 import { Event, TARGET, type CallbackReceiver } from "./callbacks.ts";
 import type { Callers } from "./callers.ts";
 import type { Kill } from "./processes.ts";
+import type { RunRequest } from "./requests.ts";
 import type { CampaignRecord, Entry } from "./record.ts";
 import { byRun, claimsIn, isExplained, type Span } from "./timeline.ts";
 
@@ -75,7 +78,7 @@ export async function checkInvariants(evidence: Evidence): Promise<Outcome> {
       violations.push(...checkReport(row));
     } else if (row.status === "cancelled" && row.error_code === "cancelled") {
       if (!callers.cancelled.has(row.id)) violations.push(`I1: run ${row.id} is cancelled and nobody asked for it`);
-    } else if (row.error_code === "crash_loop") violations.push(...checkCrashLoop(row.id, history, evidence));
+    } else if (row.error_code === "crash_loop") violations.push(...checkCrashLoop(row.id, request, history, evidence));
     else if (row.error_code !== "superseded")
       violations.push(
         `I1: run ${row.id} (${JSON.stringify(request.body["candidate"])}, ${row.looks} looks) is ${row.status}: ${row.error_code}, ${row.error_detail}`,
@@ -126,13 +129,19 @@ function checkReport({ id, verdict, report: text, snapshot }: Row): string[] {
   return faults;
 }
 
-/** A run may end as a crash loop only where its last three workers were killed, or lost the record. */
-function checkCrashLoop(id: string, history: readonly Entry[], { deployment, outages }: Evidence): string[] {
+/** A run may end as a crash loop only where it kills who looks at it, or where its last ten workers were killed, or lost the record. */
+function checkCrashLoop(
+  id: string,
+  { body }: RunRequest,
+  history: readonly Entry[],
+  { deployment, outages }: Evidence,
+): string[] {
+  if (Version.parse(body["candidate"]).label.startsWith("poison")) return [];
   const last = claimsIn(history)
     .filter(({ run }) => run === id)
-    .slice(-3);
+    .slice(-MOST_CLAIMS);
   const unexplained = last.filter((claim) => !isExplained(claim, deployment.kills, outages));
-  return last.length === 3 && unexplained.length === 0
+  return last.length === MOST_CLAIMS && unexplained.length === 0
     ? []
     : [`I1: run ${id} is a crash loop, and nobody killed ${JSON.stringify(unexplained)}`];
 }

@@ -85,7 +85,7 @@ test(`${KILLS} kills of the one process that is everything: it takes its own loc
   print(`the embedded record, ${KILLS} kills, seed ${SEED}`, {
     accepted: callers.accepted.size,
     verdicts: verdicts.length,
-    "crash loops (killed three times in a row)": crashLoops,
+    "crash loops (killed ten times in a row)": crashLoops,
     "from kill to ready p50, max": [0.5, 1].map((q) => `${quantile(ready, q).toFixed(1)} s`).join(", "),
     "drained after the last kill": `${drained.toFixed(1)} s`,
     "wall time": `${((performance.now() - begun) / 1000).toFixed(0)} s`,

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
+import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/store.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import { CANDIDATE_KINDS, oddLook, oneLook } from "./requests.ts";
 import { CAN_RUN, setStage } from "./stage.ts";
@@ -7,11 +9,11 @@ import { claimsIn } from "./timeline.ts";
 import { until } from "./until.ts";
 
 test.skipIf(!CAN_RUN)(
-  "a run that kills whoever looks at it ends as a crash loop after three, and the others go on",
+  "a run that kills whoever looks at it ends as a crash loop after three, one that takes whole workers down after ten, and the others go on",
   async () => {
     const stage = await setStage({
       env: { TOUCHSTONE_CONCURRENCY: "1" },
-      // The look itself is what ends its process: the source is asked, and whoever asks dies.
+      // The look itself is what ends its process: the source is asked, and whoever asks dies, or its worker whoever asks.
       async onPoison(label, { record, deployment }) {
         const [owner] = await record.query<{ leased_by: string | null }>(
           "select leased_by from touchstone.runs where candidate_label = $1 and lease_until > now()",
@@ -19,36 +21,51 @@ test.skipIf(!CAN_RUN)(
         );
         const pid = Number(owner?.leased_by?.split("-")[0]);
         const program = deployment.programs("worker").find((one) => one.pid === pid);
-        if (program !== undefined) deployment.kill(program);
+        if (program === undefined) return;
+        const looker = label.startsWith("poison-alone") ? childOf(pid) : null;
+        if (looker === null) deployment.kill(program);
+        else process.kill(looker, "SIGKILL");
       },
     });
     onTestFinished(() => stage.close());
-    const started = performance.now();
-    const poison = await stage.callers.start(oddLook("poison-1"));
+    const started = Date.now();
+    const poison = await stage.callers.start(oddLook("poison-alone"));
+    const plague = await stage.callers.start(oddLook("poison-all"));
     for (let n = 0; n < 40; n += 1) {
       const kind = CANDIDATE_KINDS[n % CANDIDATE_KINDS.length] ?? "good";
       await stage.callers.start(oneLook(kind, `beside-${n}`));
     }
     let others = 0;
-    await until("the others to be judged", async () => (await stage.record.live()) <= 1);
-    others = performance.now() - started;
+    await until("the others to be judged", async () => (await stage.record.live()) <= 2);
+    others = Date.now() - started;
     await stage.drained();
 
-    const run = await stage.callers.read(poison?.id ?? "");
-    expect(run).toMatchObject({ status: "failed", verdict: null, error: { code: "crash_loop" } });
-    const claims = claimsIn(await stage.record.history()).filter((claim) => claim.run === poison?.id);
-    expect(claims).toHaveLength(3);
+    const claims = claimsIn(await stage.record.history());
+    for (const [run, most] of [
+      [poison, SUSPECT_CLAIMS],
+      [plague, MOST_CLAIMS],
+    ] as const) {
+      const { status, verdict, error } = await stage.callers.read(run?.id ?? "");
+      expect({ status, verdict, code: error?.code }).toEqual({ status: "failed", verdict: null, code: "crash_loop" });
+      expect(claims.filter((claim) => claim.run === run?.id)).toHaveLength(most);
+    }
     const { violations, counts } = await checkInvariants(stage);
-    print("a poisonous run beside 40 others", {
+    print("two poisonous runs beside 40 others", {
       ...counts,
       "others judged": `${(others / 1000).toFixed(1)} s`,
-      "crash loop ended": `${((performance.now() - started) / 1000).toFixed(1)} s`,
+      "both ended": `${((Date.now() - started) / 1000).toFixed(1)} s`,
     });
     expect(violations).toEqual([]);
     expect(counts["verdicts"]).toBe(40);
     expect(stage.deployment.faults).toEqual([]);
   },
 );
+
+/** The process that a worker has for one look; null while it looks in its threads. */
+function childOf(pid: number): number | null {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+  return child === undefined || child === "" ? null : Number(child);
+}
 
 test.skipIf(!CAN_RUN)("a look that uses up its memory ends as a crash loop, and the others are judged", async () => {
   const stage = await setStage({

@@ -10,7 +10,15 @@ import type { Sql } from "../../src/store/sql.ts";
 import { checkSchema, migrate } from "../../src/store/migrations.ts";
 import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import type { Claim, EarlierRuns, Idempotency, StartedRun, Store, StoredAnalysis } from "../../src/store/store.ts";
+import {
+  MOST_CLAIMS,
+  type Claim,
+  type EarlierRuns,
+  type Idempotency,
+  type StartedRun,
+  type Store,
+  type StoredAnalysis,
+} from "../../src/store/store.ts";
 import { runOf, SMALL_ANALYSIS } from "../fixtures.ts";
 
 const NEVER = "2100-01-01T00:00:00.000Z";
@@ -230,9 +238,12 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       expect((await claim("a")).epoch).toBe(6);
     });
 
-    test("three claims without a look end the run as a crash loop", async () => {
+    test("claims without a look are counted, and ten of them end the run as a crash loop", async () => {
       const { run } = await start();
-      for (let i = 0; i < 3; i++) await claim("a", 0);
+      for (let i = 1; i <= MOST_CLAIMS; i++) {
+        expect(await store.endCrashLoops()).toEqual([]);
+        expect((await claim("a", 0)).claims).toBe(i);
+      }
       expect(await store.claimRun("a", 0)).toBeNull();
       expect(await store.endCrashLoops()).toEqual([run.run.id]);
       expect(await store.readRun("default", run.run.id)).toMatchObject({
@@ -244,7 +255,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
 
     test("a crash loop that cannot be read does not keep another from ending", async () => {
       const [unreadable, other] = [await start(), await start()];
-      for (let i = 0; i < 6; i++) await claim("a", 0);
+      for (let i = 0; i < 2 * MOST_CLAIMS; i++) await claim("a", 0);
       await sql.query("update touchstone.runs set snapshot = '{}' where id = $1", [unreadable.run.run.id]);
       await expect(store.endCrashLoops()).rejects.toThrow("1 crash loops could not be ended");
       expect((await store.readRun("default", other.run.run.id))?.status).toBe("failed");
@@ -253,9 +264,10 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
     test("a run whose form is newer than this program is left to newer workers", async () => {
       const { run } = await start();
       const newer = PAYLOAD_VERSION + 1;
-      await sql.query(`update touchstone.runs set v = ${newer}, claims = 3, lease_until = now() where id = $1`, [
-        run.run.id,
-      ]);
+      await sql.query(
+        `update touchstone.runs set v = ${newer}, claims = ${MOST_CLAIMS}, lease_until = now() where id = $1`,
+        [run.run.id],
+      );
       expect(await store.endCrashLoops()).toEqual([]);
       await sql.query("update touchstone.runs set claims = 0 where id = $1", [run.run.id]);
       expect(await store.claimRun("a", 5)).toBeNull();
@@ -871,7 +883,7 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       const cancelled = await start({ notify: ["pager"] });
       await store.cancelRun("default", cancelled.run.run.id, "not wanted", "a test");
       const crashed = await start({ notify: ["pager"] });
-      for (let i = 0; i < 3; i++) await claim(`w${i}`, 0, crashed.run.run.id);
+      for (let i = 0; i < MOST_CLAIMS; i++) await claim(`w${i}`, 0, crashed.run.run.id);
       expect(await store.endCrashLoops()).toEqual([crashed.run.run.id]);
       const events = (await store.claimDeliveries(30, 10, [])).map(({ body }) => RunEvent.parse(JSON.parse(body)));
       expect(Object.fromEntries(events.map(({ type, data }) => [data.run, [type, data.error?.code]]))).toEqual({

@@ -11,7 +11,7 @@ import { migrate } from "../../src/store/migrations.ts";
 import { createPgliteSql } from "../../src/store/pglite.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import type { Store } from "../../src/store/store.ts";
+import { MOST_CLAIMS, type Store } from "../../src/store/store.ts";
 import { createTelemetry, type Telemetry } from "../../src/telemetry.ts";
 import { wireTargets } from "../../src/wire-targets.ts";
 import { startDeliverer, type DelivererOptions, type RunningDeliverer } from "../../src/worker/deliverer.ts";
@@ -410,7 +410,7 @@ test("whatever ends a run here wakes the deliverer, long before its next sweep",
   await until(superseded, delivered);
 
   const crashed = await start();
-  for (let i = 0; i < 3; i++) await claim(crashed, 0);
+  for (let i = 0; i < MOST_CLAIMS; i++) await claim(crashed, 0);
   await announcing.endCrashLoops();
   expect(await until(crashed, delivered)).toMatchObject({ type: "run.failed" });
 });

@@ -7,10 +7,11 @@ import { migrate } from "../../src/store/migrations.ts";
 import { createPgliteSql } from "../../src/store/pglite.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import type { Store, StoredRun } from "../../src/store/store.ts";
+import { MOST_CLAIMS, type Store, type StoredRun } from "../../src/store/store.ts";
 import { createTelemetry } from "../../src/telemetry.ts";
 import { noTracing } from "../../src/tracing/none.ts";
 import type { Tracing } from "../../src/tracing/tracing.ts";
+import { LookEndedItsProcess } from "../../src/worker/look-apart.ts";
 import { LookThreadDied, type RunLook } from "../../src/worker/look-threads.ts";
 import { startWorker, type WorkerDependencies, type WorkerOptions } from "../../src/worker/worker.ts";
 import { runOf } from "../fixtures.ts";
@@ -65,6 +66,7 @@ function work(
       store,
       doorbell,
       runLook,
+      runLookApart: runLook,
       takeDueSlots: () => Promise.resolve(),
       telemetry: createTelemetry(),
       tracing: noTracing,
@@ -137,19 +139,46 @@ test("a bug in a look fails the run with a code", async () => {
   });
 });
 
-test("a look whose thread dies is tried again, three times in all", async () => {
+test("a look whose thread dies is tried again, the third time in a process of its own, which proves a crash loop", async () => {
   const id = await start();
-  let looks = 0;
-  work(() => ((looks += 1), Promise.reject(new LookThreadDied("out of memory"))), { leaseSeconds: 0.05 });
-  expect(await until(id, ended)).toMatchObject({ status: "failed", error: { code: "crash_loop" } });
-  expect(looks).toBe(3);
+  const looks: string[] = [];
+  work(
+    () => (looks.push("in a thread"), Promise.reject(new LookThreadDied("out of memory"))),
+    { leaseSeconds: 0.05 },
+    undefined,
+    { runLookApart: () => (looks.push("apart"), Promise.reject(new LookEndedItsProcess("SIGSEGV"))) },
+  );
+  expect(await until(id, ended)).toMatchObject({
+    status: "failed",
+    error: { code: "crash_loop", detail: "SIGSEGV" },
+  });
+  expect(looks).toEqual(["in a thread", "in a thread", "apart"]);
+});
+
+test("a run whose workers were killed again and again is innocent when its look apart comes to an end", async () => {
+  const id = await start();
+  for (let i = 0; i < 5; i += 1) await store.claimRun("killed", 0, id);
+  work(() => Promise.reject(new Error("not in a thread")), {}, undefined, { runLookApart: lookAtNothing });
+  expect(await until(id, ended)).toMatchObject({ status: "done", verdict: "pause" });
+});
+
+test("a process for a look that cannot be started proves nothing", async () => {
+  const id = await start();
+  for (let i = 0; i < 2; i += 1) await store.claimRun("killed", 0, id);
+  let tries = 0;
+  const apart: RunLook = (...look) =>
+    (tries += 1) === 1 ? Promise.reject(new LookThreadDied("a thread cannot start")) : lookAtNothing(...look);
+  work(lookAtNothing, { leaseSeconds: 0.05 }, undefined, { runLookApart: apart });
+  expect(await until(id, ended)).toMatchObject({ status: "done" });
+  expect(tries).toBe(2);
 });
 
 test("a run that nobody can read does not stop the sweep", async () => {
   const unreadable = await start();
-  await sql.query("update touchstone.runs set snapshot = '{}', claims = 3, lease_until = now() where id = $1", [
-    unreadable,
-  ]);
+  await sql.query(
+    `update touchstone.runs set snapshot = '{}', claims = ${MOST_CLAIMS}, lease_until = now() where id = $1`,
+    [unreadable],
+  );
   const id = await start();
   work(lookAtNothing);
   expect(await until(id, ended)).toMatchObject({ status: "done" });
