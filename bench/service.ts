@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { execPath, stdout } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import autocannon from "autocannon";
 import { createDatabase } from "../test/services/database.ts";
 import { startPostgres, startRedis } from "../test/services/servers.ts";
 import { loadRequest, postRun, serve } from "./service/api-client.ts";
+import { openLoad, type Loaded, type OpenLoad } from "./service/open-load.ts";
 import { startSource } from "./service/source.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -19,7 +19,7 @@ const PEER = fileURLToPath(new URL("service/bare-peer.ts", import.meta.url));
  *
  *   npm run bench service -- [--seconds 15] [--runs 2000] [--metrics 10]
  *
- * Latencies are those of an open system: a request that waits for its turn counts from when it was due. Of the bundle, so build first.
+ * Latencies are those of an open system: a request that waits for its turn counts from when it was due. Each load begins with seconds that are not counted, in which the peer's code and ours is compiled. Of the bundle, so build first.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -54,16 +54,27 @@ export async function run(args: string[]): Promise<void> {
     const request = loadRequest({ mode: "once", duration: "1h", settle: "0s" }, metrics);
     const body = JSON.stringify(request);
     const posted = {
-      bare: await load(`${bare}/v1/runs`, "POST", 500, seconds, body),
-      ours: await load(`${api}/v1/runs`, "POST", 500, seconds, body),
+      bare: await load({ url: `${bare}/v1/runs`, method: "POST", body, rate: 500, seconds }),
+      ours: await load({ url: `${api}/v1/runs`, method: "POST", body, rate: 500, seconds }),
     };
     const ids = await Promise.all([bare, api].map((url) => postRun(url, request)));
     const read = {
-      bare: await load(`${bare}/v1/runs/${ids[0]}`, "GET", 1000, seconds),
-      ours: await load(`${api}/v1/runs/${ids[1]}`, "GET", 1000, seconds),
+      bare: await load({ url: `${bare}/v1/runs/${ids[0]}`, method: "GET", rate: 1000, seconds }),
+      ours: await load({ url: `${api}/v1/runs/${ids[1]}`, method: "GET", rate: 1000, seconds }),
+    };
+    const polled = {
+      bare: read.bare,
+      ours: await load({
+        url: `${api}/v1/argo/verdict`,
+        method: "POST",
+        body: await watched(api),
+        rate: 1000,
+        seconds,
+      }),
     };
     print("POST /v1/runs at 500/s", posted, 100);
     print("GET /v1/runs/{id} at 1,000/s", read, 50);
+    print("POST /v1/argo/verdict of a run that is watched at 1,000/s, beside that GET of the peer", polled, 50);
 
     await database.query("delete from touchstone.runs");
     for (let i = 0; i < runs; i += 50) await Promise.all(Array.from({ length: 50 }, () => postRun(api, request)));
@@ -78,7 +89,7 @@ export async function run(args: string[]): Promise<void> {
     });
     const left = async () =>
       Number((await database.query("select count(*) as n from touchstone.runs where status <> 'done'")).rows[0].n);
-    while ((await left()) > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    while ((await left()) > 0) await new Promise((resolve) => setTimeout(resolve, 500));
     const drained = (performance.now() - began) / 1000;
     const peaks = await Promise.all(workers.map(peakMb));
     stdout.write(
@@ -95,24 +106,29 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-async function load(url: string, method: "GET" | "POST", rate: number, seconds: number, body?: string) {
-  const result = await autocannon({
-    url,
-    method,
-    overallRate: rate,
-    duration: seconds,
-    connections: 50,
-    ...(body === undefined ? {} : { body, headers: { "content-type": "application/json" } }),
+/** Stores an analysis that is looked at for a while. @returns the question of a rollout controller that it judges. */
+async function watched(api: string): Promise<string> {
+  const { analysis } = loadRequest({ mode: "continuous", every: "1m" });
+  const answer = await fetch(`${api}/v1/analyses/load`, {
+    method: "PUT",
+    body: JSON.stringify(analysis),
+    headers: { "content-type": "application/json" },
   });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${url}: ${result.non2xx} answers were not 2xx, ${result.errors} failed`);
-  return { p50: result.latency.p50, p99: result.latency.p99, perSecond: result.requests.average };
+  if (!answer.ok) throw new Error(`the analysis was answered ${answer.status}: ${await answer.text()}`);
+  const place = { analysis: "load", namespace: "shop", service: "agent" };
+  return JSON.stringify({ mode: "background", ...place, baseline: "v1", candidate: "v2" });
 }
 
-type Loaded = Awaited<ReturnType<typeof load>>;
+const WARM_UP_SECONDS = 3;
+
+async function load(one: OpenLoad): Promise<Loaded> {
+  await openLoad({ ...one, seconds: WARM_UP_SECONDS });
+  return openLoad(one);
+}
 
 function print(name: string, { bare, ours }: { bare: Loaded; ours: Loaded }, goalMs: number): void {
-  const line = ({ p50, p99, perSecond }: Loaded) => `p50 ${p50} ms, p99 ${p99} ms, ${perSecond.toFixed(0)}/s`;
+  const line = ({ p50, p99, max, perSecond }: Loaded) =>
+    `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, at most ${max.toFixed(0)} ms, ${perSecond.toFixed(0)}/s`;
   stdout.write(
     `${name}: ${line(ours)} (goal p99 ≤ ${goalMs} ms); bare Express and pg: ${line(bare)}; ratio of p99 ${(ours.p99 / bare.p99).toFixed(1)}\n`,
   );

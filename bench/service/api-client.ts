@@ -5,7 +5,10 @@ import { RunView } from "../../src/model/run.ts";
 import { freePort } from "../../test/services/servers.ts";
 
 /** A run of so many series from the source `load`, by an analysis inline. */
-export function loadRequest(plan: object, metrics = 1): object {
+export function loadRequest(
+  plan: object,
+  metrics = 1,
+): { readonly analysis: object; readonly baseline: object; readonly candidate: object } {
   return {
     analysis: {
       apiVersion: "touchstone/v1",
