@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { getHeapStatistics } from "node:v8";
 import { Worker as Thread } from "node:worker_threads";
 import { createApp, createWorkerApp } from "./api/app.ts";
 import { createBacklog } from "./api/backlog.ts";
@@ -369,11 +370,17 @@ async function wireTracing({ tracing }: Config, log: Logger): Promise<Tracing> {
   return createOtlpTracing({ log });
 }
 
+/** Below 2 GiB V8 collects a heap when it has doubled, above it when it has quadrupled: threads that could have more keep twice the garbage. A look of a million samples per arm needs a third. */
+const LOOK_HEAP_MB = 2_000;
+
 function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverrides, admit: Admit) {
   if (runLook !== undefined)
     return { runLook, runLookApart: runLook, warmUp: () => Promise.resolve(), close: () => Promise.resolve() };
   const thread = new URL("./look-thread.js", import.meta.url);
-  const threads = createLookThreads(() => new Thread(thread, { workerData }), size, admit);
+  const resourceLimits = {
+    maxOldGenerationSizeMb: Math.min(LOOK_HEAP_MB, getHeapStatistics().heap_size_limit / 2 ** 20),
+  };
+  const threads = createLookThreads(() => new Thread(thread, { workerData, resourceLimits }), size, admit);
   const apart = createLookApart(
     () => startLookProcess(new URL("./look-process.js", import.meta.url), workerData),
     admit,

@@ -10,7 +10,7 @@ export interface BullmqDoorbellOptions {
   readonly log: Logger;
   /** Told whenever a listener that had gone deaf is replaced. */
   readonly onDeaf?: () => void;
-  /** Between two beats of a listener. */
+  /** Between two beats of a listener, at most. */
   readonly beatMs?: number;
 }
 
@@ -22,12 +22,14 @@ const QUEUE = "ring-v1";
 const MOST_EVENTS = 1_000;
 
 const RING_DEADLINE_MS = 500;
-const BEAT_MS = 5_000;
+const BEAT_MS = 2_000;
 /**
  * A listener that hears none of so many beats is deaf. Listeners wait in one line for what is rung, so that each hears as often as it beats itself, whoever else
- * listens.
+ * listens: not evenly, so that it takes many beats to be sure.
  */
-const DEAF_AFTER_BEATS = 4;
+const DEAF_AFTER_BEATS = 12;
+/** Of the time between two beats: processes that were started together must not beat together, since whoever is fastest would hear both beats every time. */
+const BEAT_JITTER = 0.4;
 const CLOSE_DEADLINE_MS = 5_000;
 const retryStrategy = (attempt: number) => Math.min(attempt * 100, 2_000);
 
@@ -105,9 +107,16 @@ export function createBullmqDoorbell({
         listener = openListener(url, concurrency, handler, log);
       };
       reopen();
-      beating = setInterval(() => {
-        if (listener !== null) void beat(listener, reopen);
-      }, beatMs);
+      const beatLater = () => {
+        beating = setTimeout(
+          () => {
+            if (listener !== null) void beat(listener, reopen);
+            beatLater();
+          },
+          beatMs * (1 - BEAT_JITTER * Math.random()),
+        );
+      };
+      beatLater();
     },
 
     health() {
@@ -120,7 +129,7 @@ export function createBullmqDoorbell({
     backlog: () => withDeadline(backlogOf(queue), RING_DEADLINE_MS),
 
     async close() {
-      clearInterval(beating);
+      clearTimeout(beating);
       const closing = Promise.all([listener === null ? undefined : closeListener(listener, log), queue.close()]);
       await withDeadline(closing, CLOSE_DEADLINE_MS).catch((error: unknown) =>
         log.debug({ err: error }, "the bell was not closed in time"),

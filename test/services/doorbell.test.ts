@@ -136,6 +136,17 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     expect(bell.health().ok).toBe(true);
   }, 60_000);
 
+  test("listeners that were opened together take no beat from each other for so long that one seems deaf", async () => {
+    let restarts = 0;
+    const bells = Array.from({ length: 3 }, () =>
+      createBullmqDoorbell({ url: redisUrl ?? "", concurrency: 2, log, beatMs: 50, onDeaf: () => (restarts += 1) }),
+    );
+    onTestFinished(async () => void (await Promise.all(bells.map((bell) => bell.close()))));
+    for (const bell of bells) bell.onRing(() => Promise.resolve());
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    expect(restarts).toBe(0);
+  }, 30_000);
+
   test("a Redis that evicts keys is refused, one that is away is not", async () => {
     const redis = await startRedis(["--maxmemory-policy", "allkeys-lru"]);
     await expect(checkRedis(redis.url, log)).rejects.toThrow(
