@@ -1,5 +1,5 @@
-import { createLookThreads, LookThreadDied, type Looker, type RunLook } from "./look-threads.ts";
 import type { Admit } from "../sources/admission.ts";
+import { createLookThreads, LookThreadDied, type Looker, type RunLook } from "./look-threads.ts";
 
 /** The process that a look had for itself ended, and its worker lives: what ended it was the look. */
 export class LookEndedItsProcess extends Error {
@@ -13,6 +13,7 @@ export class LookEndedItsProcess extends Error {
  */
 export function createLookApart(create: () => Looker, admit: Admit): { runLook: RunLook; close(): Promise<void> } {
   const open = new Set<{ close(): Promise<void> }>();
+  let closed = false;
   return {
     async runLook(...look) {
       const alone = createLookThreads(create, 1, admit);
@@ -21,7 +22,7 @@ export function createLookApart(create: () => Looker, admit: Admit): { runLook: 
         // A process that cannot even start says nothing about the run.
         await alone.warmUp();
         return await alone.runLook(...look).catch((error: unknown) => {
-          if (!(error instanceof LookThreadDied)) throw error;
+          if (closed || !(error instanceof LookThreadDied)) throw error;
           throw new LookEndedItsProcess(`the look ended the process that it had for itself: ${error.message}`, {
             cause: error,
           });
@@ -32,6 +33,7 @@ export function createLookApart(create: () => Looker, admit: Admit): { runLook: 
       }
     },
     async close() {
+      closed = true;
       await Promise.all([...open].map((alone) => alone.close()));
     },
   };

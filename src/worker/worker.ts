@@ -84,8 +84,15 @@ export function startWorker(
     );
     try {
       const observer = observeLook(telemetry, span);
-      const look = claim.claims >= SUSPECT_CLAIMS ? runLookApart : runLook;
-      const judged = await look(claim.run, claim.state, claim.now, controller.signal, observer);
+      const isSuspect = claim.claims >= SUSPECT_CLAIMS;
+      if (isSuspect) runLog.warn({ claims: claim.claims }, "taken up in vain before; it gets a process of its own");
+      const judged = await (isSuspect ? runLookApart : runLook)(
+        claim.run,
+        claim.state,
+        claim.now,
+        controller.signal,
+        observer,
+      );
       const stored = await store.storeLook(claim, toNewLook(claim, judged));
       if (!stored) return loseLease(runLog, span);
       const seconds = (performance.now() - started) / 1000;

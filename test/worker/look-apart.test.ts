@@ -41,31 +41,39 @@ function apart(data: object = {}) {
     () => Promise.reject(new Error("this process asks no source")),
   );
   onTestFinished(() => looks.close());
-  return (id: string, signal = new AbortController().signal) =>
+  const look = (id: string, signal = new AbortController().signal) =>
     looks.runLook(runOf({ id }), null, NOW, signal, OBSERVER);
+  return { look, close: () => looks.close() };
 }
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
 test("each look has a process of its own, which ends with it", async () => {
-  const look = apart();
+  const { look } = apart();
   const pids = (await Promise.all([look("ok"), look("ok")])).map(({ report }) => Number(report.summary));
   expect(new Set([...pids, process.pid]).size).toBe(3);
   await expect.poll(() => pids.some(isAlive)).toBe(false);
 });
 
 test("a look that ends its process is told from one that fails, and from a process that cannot start", async () => {
-  await expect(apart()("die")).rejects.toThrow(LookEndedItsProcess);
-  await expect(apart()("die")).rejects.toThrow(/it exited with SIGKILL/);
-  await expect(apart()("bug")).rejects.toThrow(new RangeError("a bug"));
-  await expect(apart({ broken: true })("ok")).rejects.toThrow(LookThreadDied);
+  await expect(apart().look("die")).rejects.toThrow(LookEndedItsProcess);
+  await expect(apart().look("die")).rejects.toThrow(/it exited with SIGKILL/);
+  await expect(apart().look("bug")).rejects.toThrow(new RangeError("a bug"));
+  await expect(apart({ broken: true }).look("ok")).rejects.toThrow(LookThreadDied);
 });
 
 test("a look that is no longer wanted ends with the reason of its signal", async () => {
   const controller = new AbortController();
-  const looking = apart()("never", controller.signal);
+  const looking = apart().look("never", controller.signal);
   setTimeout(() => controller.abort(new Error("enough")), 200);
   await expect(looking).rejects.toThrow("enough");
+});
+
+test("a look whose process is ended by its own worker proves nothing", async () => {
+  const looks = apart();
+  const looking = looks.look("never");
+  setTimeout(() => void looks.close(), 200);
+  await expect(looking).rejects.toThrow(LookThreadDied);
 });
 
 test("the program's own process looks, and ends with the worker that is killed", async () => {
