@@ -19,6 +19,7 @@ import type { Doorbell } from "./doorbell/doorbell.ts";
 import { createLocalDoorbell } from "./doorbell/local.ts";
 import { TouchstoneError } from "./errors.ts";
 import { createLogger, type Logger } from "./log.ts";
+import type { ProcessData } from "./look-process.ts";
 import type { ThreadData } from "./look-thread.ts";
 import { analysisDigest } from "./model/analysis.ts";
 import { readAnalysis } from "./model/read-analysis.ts";
@@ -46,7 +47,7 @@ import { checkTargetSecrets, wireTargets, type TargetsSpec } from "./wire-target
 import { startDeliverer, type RunningDeliverer } from "./worker/deliverer.ts";
 import { startKeeper, type KeeperOptions } from "./worker/keeper.ts";
 import { createLookApart } from "./worker/look-apart.ts";
-import { startLookProcess } from "./worker/look-process.ts";
+import { forkLooker } from "./worker/fork-looker.ts";
 import { createLookThreads, type RunLook } from "./worker/look-threads.ts";
 import { measureBacklog } from "./worker/measure-backlog.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -381,10 +382,9 @@ function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverri
     maxOldGenerationSizeMb: Math.min(LOOK_HEAP_MB, getHeapStatistics().heap_size_limit / 2 ** 20),
   };
   const threads = createLookThreads(() => new Thread(thread, { workerData, resourceLimits }), size, admit);
-  const apart = createLookApart(
-    () => startLookProcess(new URL("./look-process.js", import.meta.url), workerData),
-    admit,
-  );
+  const born: ProcessData = { workerData, resourceLimits };
+  const program = new URL("./look-process.js", import.meta.url);
+  const apart = createLookApart(() => forkLooker(program, born), admit, threads.runLook);
   return {
     runLook: threads.runLook,
     runLookApart: apart.runLook,

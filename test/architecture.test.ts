@@ -110,7 +110,7 @@ const FLOORS: readonly Floor[] = [
       "commander",
       "yaml",
       "zod",
-      /^node:(?:crypto|path|fs\/promises|worker_threads|child_process)$/,
+      /^node:(?:crypto|path|fs\/promises|worker_threads|child_process|events)$/,
     ],
     apart: true,
   },

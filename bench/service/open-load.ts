@@ -28,7 +28,7 @@ const SEED = 20261122;
  *
  * autocannon has a rate too, but sends each second's requests in one burst at the beginning of it.
  *
- * @throws Error when an answer is not 2xx.
+ * @throws Error at the first answer that is not 2xx, or does not come.
  */
 export async function openLoad({ url, method, body, rate, seconds }: OpenLoad): Promise<Loaded> {
   const { origin, pathname } = new URL(url);
@@ -37,6 +37,7 @@ export async function openLoad({ url, method, body, rate, seconds }: OpenLoad): 
   const random = seeded(SEED);
   const milliseconds: number[] = [];
   const answers: Promise<void>[] = [];
+  const faults: unknown[] = [];
   const began = performance.now();
   const end = began + seconds * 1000;
   let inTime = 0;
@@ -50,14 +51,15 @@ export async function openLoad({ url, method, body, rate, seconds }: OpenLoad): 
     if (now <= end) inTime += 1;
   };
 
-  for (let due = began; due < end; due += (-Math.log(1 - random()) * 1000) / rate) {
+  for (let due = began; due < end && faults.length === 0; due += (-Math.log(1 - random()) * 1000) / rate) {
     const wait = due - performance.now();
     // A timer is a millisecond late; what is due by then goes out together.
     if (wait > 0) await pause(wait);
-    answers.push(ask(due));
+    answers.push(ask(due).catch((fault: unknown) => void faults.push(fault)));
   }
   await Promise.all(answers);
   await pool.close();
+  if (faults.length > 0) throw faults[0];
   milliseconds.sort((a, b) => a - b);
   const quantile = (q: number) => milliseconds[Math.ceil(q * milliseconds.length) - 1] ?? NaN;
   return { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1), perSecond: inTime / seconds };

@@ -398,13 +398,13 @@ export interface StoredLook {
   readonly report: string;
 }
 
-/** A run in the hands of one worker, under one epoch. */
 /** From so many claims without a stored look on a run may be what ends its workers. Whether it is shows in a process of its own. */
 export const SUSPECT_CLAIMS = 3;
 
 /** So many claims without a stored look end a run unproven: something takes whole machines down with it. */
 export const MOST_CLAIMS = 10;
 
+/** A run in the hands of one worker, under one epoch. */
 export interface Claim {
   readonly run: Run;
   readonly epoch: number;

@@ -129,7 +129,7 @@ export function createLookThreads(
     const die = (error: Error) => {
       seats.delete(seat);
       turns.close();
-      seat.busy?.settle(new LookThreadDied(`the thread of the look died: ${error.message}`, { cause: error }));
+      seat.busy?.settle(new LookThreadDied(`what looked has died: ${error.message}`, { cause: error }));
     };
     seat.thread.on("error", die);
     seat.thread.on("exit", (code) => die(new Error(`it exited with ${code}`)));

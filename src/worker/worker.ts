@@ -148,9 +148,13 @@ export function startWorker(
         runLog.error({ err: error }, "the look did not end; the run is due again when its lease lapses");
         return;
       }
-      runLog.error({ err: error }, "a fault in Touchstone ended the run");
+      const isCrashLoop = error instanceof LookEndedItsProcess;
+      runLog.error(
+        { err: error },
+        isCrashLoop ? "the run ends what looks at it" : "a fault in Touchstone ended the run",
+      );
       const detail = error instanceof Error ? error.message : String(error);
-      const code = error instanceof LookEndedItsProcess ? "crash_loop" : "internal";
+      const code = isCrashLoop ? "crash_loop" : "internal";
       if (await store.failRun(claim, code, detail)) telemetry.runsEnded.inc({ status: "failed", verdict: "" });
     } catch (storeError) {
       runLog.error({ err: storeError }, "the record is away; the run is due again when its lease lapses");

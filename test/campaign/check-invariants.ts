@@ -5,7 +5,7 @@ import { canonicalJson } from "../../src/model/canonical.ts";
 import { EvidencePage, Report, RunView } from "../../src/model/run.ts";
 import { Version } from "../../src/model/version.ts";
 import { rejudge } from "../../src/rejudge.ts";
-import { MOST_CLAIMS } from "../../src/store/store.ts";
+import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/store.ts";
 import { Event, TARGET, type CallbackReceiver } from "./callbacks.ts";
 import type { Callers } from "./callers.ts";
 import type { Kill } from "./processes.ts";
@@ -136,10 +136,9 @@ function checkCrashLoop(
   history: readonly Entry[],
   { deployment, outages }: Evidence,
 ): string[] {
-  if (Version.parse(body["candidate"]).label.startsWith("poison")) return [];
-  const last = claimsIn(history)
-    .filter(({ run }) => run === id)
-    .slice(-MOST_CLAIMS);
+  const claims = claimsIn(history).filter(({ run }) => run === id);
+  if (Version.parse(body["candidate"]).label.startsWith("poison") && claims.length >= SUSPECT_CLAIMS) return [];
+  const last = claims.slice(-MOST_CLAIMS);
   const unexplained = last.filter((claim) => !isExplained(claim, deployment.kills, outages));
   return last.length === MOST_CLAIMS && unexplained.length === 0
     ? []

@@ -1,29 +1,29 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeAll, afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { forkLooker } from "../../src/worker/fork-looker.ts";
 import { createLookApart, LookEndedItsProcess } from "../../src/worker/look-apart.ts";
-import { startLookProcess } from "../../src/worker/look-process.ts";
-import { LookThreadDied } from "../../src/worker/look-threads.ts";
+import { LookThreadDied, type RunLook } from "../../src/worker/look-threads.ts";
 import { runOf } from "../fixtures.ts";
 
 const NOW = "2026-11-20T09:00:00.000Z";
-const OBSERVER = { query: () => undefined, parts: () => undefined };
-const NO_SOURCES = { sources: { configs: [], environment: {} }, evidenceLimitBytes: 0 };
 
-/** A process that speaks the protocol and does what the id of the run says. */
+/** A process that speaks the protocol and does what its birth and the id of the run say. */
 const PROGRAM = `
 process.once("message", (data) => {
   if (data.broken) process.exit(4);
   process.on("message", ({ kind, id, run }) => {
-    if (kind === "look" && run.id === "ok")
-      process.send({ kind: "judged", id, judged: { report: { summary: String(process.pid) }, state: { v: 1, looks: 1 } } });
-    if (run?.id === "bug") process.send({ kind: "failed", id, error: new RangeError("a bug") });
-    if (run?.id === "die") process.kill(process.pid, "SIGKILL");
+    if (kind === "abort") return;
+    const judged = { report: { summary: String(process.pid) }, state: { v: 1, looks: 1 } };
+    if (run.id === "ok" || (run.id === "die once" && data.second)) process.send({ kind: "judged", id, judged });
+    else if (run.id === "bug") process.send({ kind: "failed", id, error: new RangeError("a bug") });
+    else if (run.id === "crash") process.send({ kind: "crashed", detail: "RangeError: out of memory" }, () => process.exit(1));
+    else if (run.id.startsWith("die")) process.kill(process.pid, "SIGKILL");
+    else process.send({ kind: "query", id, query: { source: "s", outcome: "ok" } });
   });
-  process.send({ kind: "ready" });
+  if (!data.slow) process.send({ kind: "ready" });
 });
 `;
 
@@ -34,69 +34,68 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function apart(data: object = {}) {
+/** @param births  what each process is told in its turn; the last one is told to all that follow. */
+function apart(...births: object[]) {
   const program = pathToFileURL(join(folder, "program.mjs"));
+  let started = 0;
+  const inThreads: RunLook = () => Promise.reject(new Error("in a thread"));
   const looks = createLookApart(
-    () => startLookProcess(program, data),
+    () => {
+      started += 1;
+      const birth = births.length > 1 ? births.shift() : births[0];
+      if (birth === undefined) throw new Error("spawn ENOMEM");
+      return forkLooker(program, birth);
+    },
     () => Promise.reject(new Error("this process asks no source")),
+    inThreads,
   );
   onTestFinished(() => looks.close());
-  const look = (id: string, signal = new AbortController().signal) =>
-    looks.runLook(runOf({ id }), null, NOW, signal, OBSERVER);
-  return { look, close: () => looks.close() };
+  const look = (id: string, signal = new AbortController().signal, onQuery = () => {}) =>
+    looks.runLook(runOf({ id }), null, NOW, signal, { query: onQuery, parts: () => undefined });
+  return { look, close: () => looks.close(), started: () => started };
 }
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
 test("each look has a process of its own, which ends with it", async () => {
-  const { look } = apart();
+  const { look } = apart({});
   const pids = (await Promise.all([look("ok"), look("ok")])).map(({ report }) => Number(report.summary));
   expect(new Set([...pids, process.pid]).size).toBe(3);
   await expect.poll(() => pids.some(isAlive)).toBe(false);
 });
 
-test("a look that ends its process is told from one that fails, and from a process that cannot start", async () => {
-  await expect(apart().look("die")).rejects.toThrow(LookEndedItsProcess);
-  await expect(apart().look("die")).rejects.toThrow(/it exited with SIGKILL/);
-  await expect(apart().look("bug")).rejects.toThrow(new RangeError("a bug"));
-  await expect(apart({ broken: true }).look("ok")).rejects.toThrow(LookThreadDied);
+test("a look that ends two processes has proven it, one that ends one has not", async () => {
+  const guilty = apart({});
+  await expect(guilty.look("die")).rejects.toThrow(LookEndedItsProcess);
+  expect(guilty.started()).toBe(2);
+  await expect(apart({}).look("die")).rejects.toThrow(/both processes .* exited with SIGKILL$/);
+  await expect(apart({}).look("crash")).rejects.toThrow(/: RangeError: out of memory$/);
+  expect((await apart({}, { second: true }).look("die once")).state.looks).toBe(1);
 });
 
-test("a look that is no longer wanted ends with the reason of its signal", async () => {
-  const controller = new AbortController();
-  const looking = apart().look("never", controller.signal);
-  setTimeout(() => controller.abort(new Error("enough")), 200);
-  await expect(looking).rejects.toThrow("enough");
+test("a bug in a look is one, and no death", async () => {
+  const { look, started } = apart({});
+  await expect(look("bug")).rejects.toThrow(new RangeError("a bug"));
+  expect(started()).toBe(1);
+});
+
+test("where no process is to be had the look is done in a thread", async () => {
+  await expect(apart({ broken: true }).look("ok")).rejects.toThrow("in a thread");
+  await expect(apart().look("ok")).rejects.toThrow("in a thread");
+});
+
+test("a look that is no longer wanted ends with the reason of its signal, also while its process starts", async () => {
+  for (const birth of [{}, { slow: true }]) {
+    const controller = new AbortController();
+    const abort = () => controller.abort(new Error("enough"));
+    const looking = apart(birth).look("never", controller.signal, abort);
+    if ("slow" in birth) setTimeout(abort, 100);
+    await expect(looking).rejects.toThrow("enough");
+  }
 });
 
 test("a look whose process is ended by its own worker proves nothing", async () => {
-  const looks = apart();
-  const looking = looks.look("never");
-  setTimeout(() => void looks.close(), 200);
-  await expect(looking).rejects.toThrow(LookThreadDied);
+  const { look, close, started } = apart({});
+  await expect(look("never", undefined, () => void close())).rejects.toThrow(LookThreadDied);
+  expect(started()).toBe(1);
 });
-
-test("the program's own process looks, and ends with the worker that is killed", async () => {
-  const program = new URL("../../dist/look-process.js", import.meta.url);
-  const looks = createLookApart(
-    () => startLookProcess(program, NO_SOURCES),
-    () => Promise.reject(new Error("there is no source to ask")),
-  );
-  onTestFinished(() => looks.close());
-  const { report } = await looks.runLook(runOf(), null, NOW, new AbortController().signal, OBSERVER);
-  expect(report.verdict).toBe("pause");
-
-  writeFileSync(
-    join(folder, "parent.mjs"),
-    `import { fork } from "node:child_process";
-     const child = fork(${JSON.stringify(program.pathname)}, { serialization: "advanced" });
-     child.on("message", () => console.log(child.pid));
-     child.send(${JSON.stringify(NO_SOURCES)});`,
-  );
-  const parent = spawn(process.execPath, [join(folder, "parent.mjs")], { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void parent.kill("SIGKILL"));
-  const child = Number(await new Promise<Buffer>((resolve) => parent.stdout.once("data", resolve)));
-  expect(isAlive(child)).toBe(true);
-  parent.kill("SIGKILL");
-  await expect.poll(() => isAlive(child), { timeout: 5_000 }).toBe(false);
-}, 20_000);
