@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { z } from "zod";
 
 /** Of the texts that were read last, so many characters are remembered with what they stand for. */
-const REMEMBERED_CHARACTERS = 4_000_000;
+const REMEMBERED_CHARACTERS = 1_000_000;
 
 /**
  * Reads JSON texts of one schema. A run is asked for again and again while it is waited for, and neither its snapshot nor the report of a look ever changes: a text that was read lately costs a comparison, where
