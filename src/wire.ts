@@ -371,7 +371,7 @@ async function wireTracing({ tracing }: Config, log: Logger): Promise<Tracing> {
   return createOtlpTracing({ log });
 }
 
-/** Below 2 GiB V8 collects a heap when it has doubled, above it when it has quadrupled: threads that could have more keep twice the garbage. A look of a million samples per arm needs a third. */
+/** A heap that may have 2 GiB or more V8 lets quadruple before it is collected, a smaller one double: threads that could have more keep twice the garbage. A look of a million samples per arm needs a third. */
 const LOOK_HEAP_MB = 2_000;
 
 function wireLooks(workerData: ThreadData, size: number, { runLook }: WireOverrides, admit: Admit) {

@@ -8,13 +8,13 @@ import { PAYLOAD_VERSION } from "./payload-version.ts";
 import { DUE } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
-import { MOST_CLAIMS, type Claim, type WorkStore } from "./store.ts";
+import { MOST_CLAIMS, PATIENT_CLAIMS, type Claim, type WorkStore } from "./store.ts";
 
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({
   async claimRun(worker, leaseSeconds, id) {
     const [row] = await sql.query(
-      `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = now() + make_interval(secs => $2)
+      `update touchstone.runs set status = 'running', epoch = epoch + 1, claims = claims + 1, leased_by = $1, lease_until = ${leaseEnd("$2", "claims + 1")}
        where id = (
          select id from touchstone.runs
          where status in ('queued', 'running') and ${DUE} and claims < ${MOST_CLAIMS} and v <= ${PAYLOAD_VERSION}
@@ -28,7 +28,7 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
 
   async renewLease(claim, leaseSeconds) {
     const rows = await sql.query(
-      `update touchstone.runs set lease_until = now() + make_interval(secs => $3) where ${MINE} returning id`,
+      `update touchstone.runs set lease_until = ${leaseEnd("$3", "claims")} where ${MINE} returning id`,
       [claim.run.id, claim.epoch, leaseSeconds],
     );
     return rows.length === 1;
@@ -112,6 +112,12 @@ export const createWorkStore = (sql: Sql): WorkStore => ({
     return ended;
   },
 });
+
+/**
+ * When a run is due again whose worker is gone: after the seconds of a lease, and after twice as long each time once `PATIENT_CLAIMS` have come to nothing. A storm of kills passes, and what takes whole machines down does it less and less often.
+ */
+const leaseEnd = (seconds: string, claims: string): string =>
+  `now() + make_interval(secs => ${seconds} * power(2, greatest(0, ${claims} - ${PATIENT_CLAIMS})))`;
 
 /** A worker may write only under the epoch of its own claim. */
 const MINE = "id = $1 and epoch = $2 and status = 'running'";

@@ -401,6 +401,9 @@ export interface StoredLook {
 /** From so many claims without a stored look on a run may be what ends its workers. Whether it is shows in a process of its own. */
 export const SUSPECT_CLAIMS = 3;
 
+/** After so many claims without a stored look each further one keeps the run twice as long as the one before. */
+export const PATIENT_CLAIMS = 4;
+
 /** So many claims without a stored look end a run unproven: something takes whole machines down with it. */
 export const MOST_CLAIMS = 10;
 

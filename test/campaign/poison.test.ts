@@ -23,8 +23,13 @@ test.skipIf(!CAN_RUN)(
         const program = deployment.programs("worker").find((one) => one.pid === pid);
         if (program === undefined) return;
         const looker = label.startsWith("poison-alone") ? childOf(pid) : null;
-        if (looker === null) deployment.kill(program);
-        else process.kill(looker, "SIGKILL");
+        if (looker !== null) return void process.kill(looker, "SIGKILL");
+        deployment.kill(program);
+        // From the fifth claim on each waits twice as long as the one before, thirteen minutes in all: here no longer than the first.
+        await record.query(
+          "update touchstone.runs set lease_until = now() + interval '6 seconds' where candidate_label = $1 and lease_until > now() + interval '6 seconds'",
+          [label],
+        );
       },
     });
     onTestFinished(() => stage.close());

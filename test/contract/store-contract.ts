@@ -8,6 +8,7 @@ import { analysisDigest } from "../../src/model/analysis.ts";
 import type { Rollout } from "../../src/model/run.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { checkSchema, migrate } from "../../src/store/migrations.ts";
+import type { Instant } from "../../src/model/time.ts";
 import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import {
@@ -85,15 +86,15 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
       return claimed;
     };
 
-    const decide = (claimed: Claim, report = '{"report":1}') =>
+    const decide = (claimed: Claim, report = '{"report":1}', nextAt: Instant | null = null) =>
       store.storeLook(claimed, {
         at: claimed.now,
-        decision: "pause",
+        decision: nextAt === null ? "pause" : "continue",
         summary: "pause: a test",
         score: 50,
         report,
         state: { v: 2, looks: 1, metrics: {}, digest: "sha256:0", sampleRatio: null },
-        nextAt: null,
+        nextAt,
       });
 
     test("a second migration finds nothing to do and the schema is current", async () => {
@@ -251,6 +252,30 @@ export function storeContract(name: string, open: () => Promise<Sql>): void {
         verdict: null,
         error: { code: "crash_loop" },
       });
+    });
+
+    test("after four claims in vain each keeps the run twice as long as the one before, and a look that is stored ends that", async () => {
+      const { run } = await start();
+      const { id } = run.run;
+      const leased = async () => {
+        const text =
+          "select extract(epoch from lease_until - now())::float8 as seconds from touchstone.runs where id = $1";
+        const [row] = await sql.query<{ seconds: number }>(text, [id]);
+        await sql.query("update touchstone.runs set lease_until = now() where id = $1", [id]);
+        return Math.round((row?.seconds ?? NaN) / 100);
+      };
+      const leases: number[] = [];
+      for (let i = 1; i < MOST_CLAIMS; i++) {
+        await claim("a", 100);
+        leases.push(await leased());
+      }
+      expect(leases).toEqual([1, 1, 1, 1, 2, 4, 8, 16, 32]);
+      const last = await claim("a", 100);
+      expect(await store.renewLease(last, 100)).toBe(true);
+      expect(await leased()).toBe(64);
+      expect(await decide(last, "{}", last.now)).toBe(true);
+      await claim("a", 100);
+      expect(await leased()).toBe(1);
     });
 
     test("a crash loop that cannot be read does not keep another from ending", async () => {
