@@ -17,7 +17,8 @@ export interface MetricsSource {
 
 export interface MetricsSourceOptions {
   readonly random: Random;
-  readonly onPoison?: (label: string) => Promise<void>;
+  /** @param port  of whoever asks. */
+  readonly onPoison?: (label: string, port: number) => Promise<void>;
 }
 
 const BAD = 1.5;
@@ -28,10 +29,10 @@ export async function startMetricsSource({ random, onPoison }: MetricsSourceOpti
   let delayMs = 100;
   const timers = new Set<NodeJS.Timeout>();
 
-  const answer = async (form: URLSearchParams, response: ServerResponse): Promise<void> => {
+  const answer = async (form: URLSearchParams, port: number, response: ServerResponse): Promise<void> => {
     const query = form.get("query") ?? "";
     const label = /version="([^"]+)"/.exec(query)?.[1] ?? "";
-    if (label.startsWith("poison")) await onPoison?.(label);
+    if (label.startsWith("poison")) await onPoison?.(label, port);
     if (/^(?:poison|hang)/.test(label)) return;
     if (label.startsWith("broken")) {
       response.writeHead(500).end("the source is broken");
@@ -50,12 +51,13 @@ export async function startMetricsSource({ random, onPoison }: MetricsSourceOpti
 
   const server = createServer((request, response) => {
     let body = "";
+    const port = request.socket.remotePort ?? 0;
     request.setEncoding("utf8");
     request.on("data", (chunk: string) => (body += chunk));
     request.on("end", () => {
       const timer = setTimeout(() => {
         timers.delete(timer);
-        void answer(new URLSearchParams(body), response);
+        void answer(new URLSearchParams(body), port, response);
       }, random() * delayMs);
       timers.add(timer);
     });

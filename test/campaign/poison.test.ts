@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/store.ts";
 import { checkInvariants } from "./check-invariants.ts";
@@ -14,16 +14,20 @@ test.skipIf(!CAN_RUN)(
     const stage = await setStage({
       env: { TOUCHSTONE_CONCURRENCY: "1" },
       // The look itself is what ends its process: the source is asked, and whoever asks dies, or its worker whoever asks.
-      async onPoison(label, { record, deployment }) {
+      async onPoison(label, port, { record, deployment }) {
         const [owner] = await record.query<{ leased_by: string | null }>(
           "select leased_by from touchstone.runs where candidate_label = $1 and lease_until > now()",
           [label],
         );
-        const pid = Number(owner?.leased_by?.split("-")[0]);
-        const program = deployment.programs("worker").find((one) => one.pid === pid);
+        const program = deployment
+          .programs("worker")
+          .find(({ pid }) => pid === Number(owner?.leased_by?.split("-")[0]));
         if (program === undefined) return;
-        const looker = label.startsWith("poison-alone") ? childOf(pid) : null;
-        if (looker !== null) return void process.kill(looker, "SIGKILL");
+        // A question that was on its way when its asker was killed has nobody left.
+        const child = childOf(program.pid);
+        const asker = [program.pid, child].find((pid) => pid !== null && hasConnection(pid, port)) ?? null;
+        if (asker === null) return;
+        if (asker === child && label === "poison-alone") return void process.kill(child, "SIGKILL");
         deployment.kill(program);
         // From the fifth claim on each waits twice as long as the one before, thirteen minutes in all: here no longer than the first.
         await record.query(
@@ -65,6 +69,23 @@ test.skipIf(!CAN_RUN)(
     expect(stage.deployment.faults).toEqual([]);
   },
 );
+
+/** Whether a process has the connection of loopback whose own port this is. */
+function hasConnection(pid: number, port: number): boolean {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const fields = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find((columns) => columns[1] === local);
+  const socket = `socket:[${fields?.[9]}]`;
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === socket);
+  } catch (error) {
+    // It, or the file that was listed, is gone.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
+}
 
 /** The process that a worker has for one look; null while it looks in its threads. */
 function childOf(pid: number): number | null {

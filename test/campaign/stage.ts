@@ -40,7 +40,7 @@ export interface StageOptions {
   readonly workers?: number;
   /** More of the environment of every process. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly onPoison?: (label: string, stage: Stage) => Promise<void>;
+  readonly onPoison?: (label: string, port: number, stage: Stage) => Promise<void>;
   /** Where processes find the database and Redis, in place of their real ports: that of a proxy. */
   readonly databasePort?: (real: number) => Promise<number>;
   readonly redisPort?: (real: number) => Promise<number>;
@@ -86,8 +86,8 @@ async function build(
 
   const source = await startMetricsSource({
     random: chance(1),
-    onPoison: async (label) => {
-      await options.onPoison?.(label, stage);
+    onPoison: async (label, port) => {
+      await options.onPoison?.(label, port, stage);
     },
   });
   closing.push(() => source.close());
