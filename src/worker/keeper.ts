@@ -63,9 +63,14 @@ export async function keep(
   try {
     let runs = 0;
     if (ageSeconds !== null) {
-      for (let deleted = RUNS_AT_ONCE; deleted === RUNS_AT_ONCE; runs += deleted)
-        deleted = (await deleteRuns(ageSeconds))?.runs ?? 0;
-      while (!signal.aborted && (await store.deleteOldKeys(ageSeconds, KEYS_AT_ONCE)) === KEYS_AT_ONCE);
+      let deleted = await deleteRuns(ageSeconds);
+      for (; deleted !== null; deleted = await deleteRuns(ageSeconds)) {
+        runs += deleted.runs;
+        if (deleted.runs < RUNS_AT_ONCE) break;
+      }
+      // Where another process is at it the round is that one's, to its end: two that took turns would each take the other's turn for a reason to stop.
+      if (deleted !== null)
+        while (!signal.aborted && (await store.deleteOldKeys(ageSeconds, KEYS_AT_ONCE)) === KEYS_AT_ONCE);
     }
     let size = await store.measure();
     if (contentBytes !== null && size.contentBytes > contentBytes) {

@@ -5,6 +5,7 @@ import { migrate } from "../../src/store/migrations.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import { vacuum } from "../../src/store/vacuum.ts";
 import type { DeletedRuns } from "../../src/store/store.ts";
+import { seeded } from "../../src/stats/random.ts";
 import { createTelemetry } from "../../src/telemetry.ts";
 import { keep, startKeeper, type KeeperDependencies } from "../../src/worker/keeper.ts";
 
@@ -79,6 +80,34 @@ test("without bounds nothing is deleted, and while another process deletes this 
   const busy = { ...dependencies.store, deleteEndedRuns: () => ((times += 1), Promise.resolve(null)) };
   await keep({ ...dependencies, store: busy }, { ageSeconds: DAY, contentBytes: 1 }, NEVER);
   expect(times).toBe(2);
+});
+
+test("of rounds that meet one comes to its end", async () => {
+  const random = seeded(7);
+  for (let n = 0; n < 200; n += 1) {
+    const runs = Array.from({ length: 170 }, (_, i) => ({ age: (i + 2) * DAY, bytes: 10 }));
+    const { dependencies } = recordOf(runs);
+    let held = false;
+    const alone = async <T>(work: () => Promise<T>): Promise<T | null> => {
+      const turns = async () => {
+        for (let turn = Math.floor(random() * 4); turn > 0; turn -= 1) await Promise.resolve();
+      };
+      await turns();
+      if (held) return null;
+      held = true;
+      await turns();
+      return work().finally(() => (held = false));
+    };
+    const { deleteEndedRuns, deleteOldKeys, measure } = dependencies.store;
+    const store: KeeperDependencies["store"] = {
+      deleteEndedRuns: (...of) => alone(() => deleteEndedRuns(...of)),
+      deleteOldKeys: (...of) => alone(async () => (await deleteOldKeys(...of)) ?? 0),
+      measure,
+    };
+    const round = () => keep({ ...dependencies, store }, { ageSeconds: DAY, contentBytes: null }, NEVER);
+    await Promise.all([round(), round(), round()]);
+    expect(runs.length).toBe(0);
+  }
 });
 
 test("a round that fails is counted and the next one comes", async () => {
