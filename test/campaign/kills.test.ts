@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Random } from "../../src/stats/random.ts";
+import { atWork } from "./at-work.ts";
 import { chance, pauseBetween, pick, SEED } from "./chance.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import { CANDIDATE_KINDS, manyLooks, oneLook } from "./requests.ts";
-import type { Program } from "./processes.ts";
 import { CAN_RUN, setStage, type Stage } from "./stage.ts";
 import { print } from "./summary.ts";
 import { claimsIn, quantile, resumeTimes } from "./timeline.ts";
@@ -152,16 +152,6 @@ async function redisOutage(stage: Stage, random: Random): Promise<void> {
   const away = await stage.redisAway();
   await pauseBetween(random, 500, 3_000);
   await away.back();
-}
-
-/** The workers that have ended a run since they were started; none while the record is away. */
-async function atWork({ record, deployment }: Stage): Promise<readonly Program[]> {
-  const rows = await record
-    .query<{ pid: string }>(
-      "select distinct substring(actor from 'worker ([0-9]+)-') as pid from touchstone.audit where action = 'run.done'",
-    )
-    .catch(() => []);
-  return deployment.programs("worker").filter(({ pid }) => rows.some((row) => Number(row.pid) === pid));
 }
 
 function callbacks({ receiver }: Stage): string {

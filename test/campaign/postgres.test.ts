@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { atWork } from "./at-work.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import { startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 import { manyLooks, oneLook, type RunRequest } from "./requests.ts";
@@ -43,6 +44,12 @@ describe.skipIf(!CAN_RUN)("Postgres", () => {
   const api = (): string => stage.deployment.programs("api")[0]?.url ?? "";
 
   test("stopped hard: 503 with Retry-After at once, nobody dies of it, and the backlog is worked off when it is back", async () => {
+    // A worker that is still starting may end itself without a record, and is started again.
+    let starting = 0;
+    await until("both workers to be at work", async () => {
+      await stage.callers.start(oneLook("good", `first-${(starting += 1)}`));
+      return (await atWork(stage)).length === 2;
+    });
     const before = await Promise.all(
       ["a", "b", "c", "d"].map((name) => stage.callers.start(manyLooks("good", `down-${name}`))),
     );

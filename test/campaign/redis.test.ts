@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { startRedis } from "../services/servers.ts";
+import { freeze, startRedis } from "../services/servers.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import { startProgram } from "./processes.ts";
 import { CANDIDATE_KINDS, oddLook, oneLook } from "./requests.ts";
@@ -61,7 +61,7 @@ describe.skipIf(!CAN_RUN)("Redis", () => {
   });
 
   test("frozen: POST does not wait for it, and /readyz says that the bell is degraded", async () => {
-    stage.redis().process.kill("SIGSTOP");
+    await freeze(stage.redis());
     onTestFinished(() => void stage.redis().process.kill("SIGCONT"));
     expect(await judgeAll("frozen")).toBeLessThan(UNHINDERED_MS);
     await until("the bell to be degraded", async () => (await health()).degraded);
@@ -128,7 +128,7 @@ describe.skipIf(!CAN_RUN)("Redis", () => {
     const pid = Number((await owner())?.leased_by?.split("-")[0]);
     const program = stage.deployment.programs("worker").find((one) => one.pid === pid);
     if (program === undefined) throw new Error(`no worker has the process id ${pid}`);
-    stage.redis().process.kill("SIGSTOP");
+    await freeze(stage.redis());
     onTestFinished(() => void stage.redis().process.kill("SIGCONT"));
     const started = performance.now();
     expect(await stage.deployment.retire(program, "SIGTERM")).toEqual({ code: 0, signal: null });

@@ -4,7 +4,7 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { checkRedis, createBullmqDoorbell } from "../../src/doorbell/bullmq.ts";
 import { createLogger } from "../../src/log.ts";
 import { doorbellContract } from "../contract/doorbell-contract.ts";
-import { startRedis } from "./servers.ts";
+import { freeze, startRedis } from "./servers.ts";
 
 const redisUrl = inject("redisUrl");
 const log = createLogger("silent");
@@ -64,7 +64,7 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     await expect.poll(() => bell.backlog()).toMatchObject({ depth: 3 });
     // Still the first one's.
     expect((await bell.backlog()).oldestSeconds).toBeGreaterThan(0.7 + (performance.now() - rang - 5) / 1000);
-    redis.process.kill("SIGSTOP");
+    await freeze(redis);
     const started = performance.now();
     await expect(bell.backlog()).rejects.toThrow(/no answer within 500 ms|timed out/);
     expect(performance.now() - started).toBeLessThan(1_500);
@@ -89,7 +89,7 @@ describe.skipIf(redisUrl === null)("BullMQ on Redis", () => {
     const bell = open(redis.url);
     bell.onRing(() => Promise.resolve());
     await expect.poll(() => bell.health().ok).toBe(true);
-    redis.process.kill("SIGSTOP");
+    await freeze(redis);
     bell.ring("run_frozen");
     await expect.poll(() => bell.health().ok, { timeout: 5000 }).toBe(false);
     const started = performance.now();

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,6 +66,17 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Of the command line besides. */
   readonly settings?: readonly string[];
+}
+
+/** Stops all threads of a server where they are, as a machine that hangs does; they have stopped when it returns. `SIGCONT` lets them go on. */
+export async function freeze({ process: { pid } }: Server): Promise<void> {
+  if (pid === undefined) throw new Error("the server has no process");
+  process.kill(pid, "SIGSTOP");
+  const states = () =>
+    readdirSync(`/proc/${pid}/task`).map(
+      (task) => readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8").split(") ")[1]?.[0],
+    );
+  while (states().some((state) => state !== "T")) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** A cluster of its own; `url` is that of the maintenance database. */

@@ -10,7 +10,7 @@ import { analysisWith } from "../judge/samples.ts";
 import { ask } from "../sources/requests.ts";
 import { createDatabase } from "./database.ts";
 import { remoteWrite } from "./remote-write.ts";
-import { findProgram, freePort, startPrometheus, type PrometheusOptions } from "./servers.ts";
+import { findProgram, freePort, freeze, startPrometheus, type PrometheusOptions } from "./servers.ts";
 
 /** What goes wrong with real sources, through the configuration that an operator writes: the reliability reference's rows F13 to F30. */
 
@@ -141,7 +141,8 @@ describe.skipIf(prometheusUrl === null || findProgram("promtool") === null)("a r
   test("a server that stands still times out, opens the breaker, and is asked again when it is back", async () => {
     const { source: prom } = source({ timeout: "300ms", breakAfter: 1, breakFor: "300ms" });
     const query = ask("{ series: 'sum(all_total)' }", HOUR);
-    server.process.kill("SIGSTOP");
+    await freeze(server);
+    onTestFinished(() => void server.process.kill("SIGCONT"));
     await expect(prom.fetch(query, SIGNAL)).rejects.toMatchObject({ code: "source_timeout" });
     await expect(prom.fetch(query, SIGNAL)).rejects.toThrow(/^s is not asked since .*s had not answered in full/);
     server.process.kill("SIGCONT");
