@@ -9,7 +9,7 @@ import type { LookState } from "./model/look-state.ts";
 import type { Run } from "./model/run.ts";
 import type { Instant } from "./model/time.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
-import type { NewEvidence } from "./store/store.ts";
+import type { NewEvidence } from "./store/work.ts";
 
 /** A look with what it was given, so that it can be judged again. */
 export interface RecordedLook extends Judged {

@@ -7,7 +7,7 @@ import { readStoredState, toStoredState, type LookState } from "./model/look-sta
 import type { Run } from "./model/run.ts";
 import { readBody } from "./recorded-look.ts";
 import type { MetricSource, Sources } from "./sources/source.ts";
-import type { StoredEvidence } from "./store/store.ts";
+import type { StoredEvidence } from "./store/runs.ts";
 
 /** What judging the looks of a run again came to. */
 export interface Rejudgement {

@@ -11,7 +11,8 @@ import {
   type Caller,
   type StartRunDependencies,
 } from "./start-run.ts";
-import type { DueSchedule, NewRun, NewSlot, SlotTaking, StoredSchedule, TakenSlots, Timetable } from "./store/store.ts";
+import type { DueSchedule, NewSlot, SlotTaking, StoredSchedule, TakenSlots, Timetable } from "./store/schedules.ts";
+import type { NewRun } from "./store/runs.ts";
 
 /** Schedules that one tick looks at, some 30 ms each; the rest comes with the next, a second later, so that runs need not wait for all of them. */
 const MOST_AT_ONCE = 20;

@@ -18,7 +18,7 @@ import type { Run, Window } from "./model/run.ts";
 import { epochSeconds, toDuration, toInstant, type Instant } from "./model/time.ts";
 import type { Sources } from "./sources/source.ts";
 import { prepareRun, refuseShortWindow, startPrepared, type Caller, type StartRunDependencies } from "./start-run.ts";
-import type { NewRun, StartedRun } from "./store/store.ts";
+import type { NewRun, StartedRun } from "./store/runs.ts";
 
 /** What is to be judged, as Kayenta's API names it. */
 export interface CanaryStart {

@@ -14,7 +14,8 @@ import type { TraceParent } from "./model/trace-parent.ts";
 import type { Version } from "./model/version.ts";
 import type { Targets } from "./notify/target.ts";
 import type { Sources } from "./sources/source.ts";
-import type { Idempotency, NewRun, StartedRun, Store } from "./store/store.ts";
+import type { Idempotency, NewRun, StartedRun } from "./store/runs.ts";
+import type { Store } from "./store/store.ts";
 import type { Attributes, Tracing } from "./tracing/tracing.ts";
 
 export interface StartRunDependencies {

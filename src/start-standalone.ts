@@ -4,7 +4,7 @@ import { executionRequestOf, standalonePlanOf, type StandalonePlan } from "./kay
 import type { StandaloneCanary, StandaloneRequest } from "./model/canary.ts";
 import { toDuration, type Instant } from "./model/time.ts";
 import { prepareCanary, type CanaryPlan, type CanaryStart } from "./start-canary.ts";
-import type { StartedRun } from "./store/store.ts";
+import type { StartedRun } from "./store/runs.ts";
 import { startPrepared, type Caller, type StartRunDependencies } from "./start-run.ts";
 
 export interface StandaloneStart extends Omit<CanaryStart, "request"> {

@@ -38,7 +38,7 @@ import { createPostgresSql } from "./store/postgres.ts";
 import type { Sql } from "./store/sql.ts";
 import { createSqlStore } from "./store/sql-store.ts";
 import { vacuum } from "./store/vacuum.ts";
-import type { StoredAnalysis } from "./store/store.ts";
+import type { StoredAnalysis } from "./store/analyses.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { noTracing } from "./tracing/none.ts";
 import type { Tracing } from "./tracing/tracing.ts";

@@ -9,7 +9,7 @@ import { lookAndRecord } from "../src/recorded-look.ts";
 import { rejudge } from "../src/rejudge.ts";
 import { createReplaySource } from "../src/sources/replay.ts";
 import { seeded } from "../src/stats/random.ts";
-import type { StoredEvidence } from "../src/store/store.ts";
+import type { StoredEvidence } from "../src/store/runs.ts";
 import { canonicalJson } from "../src/model/canonical.ts";
 import { toText } from "../src/report/text.ts";
 import { analysisWith, scores, timedRows } from "./judge/samples.ts";

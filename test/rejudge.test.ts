@@ -11,7 +11,8 @@ import type { MetricSource, Sources } from "../src/sources/source.ts";
 import { migrate } from "../src/store/migrations.ts";
 import { createPgliteSql } from "../src/store/pglite.ts";
 import { createSqlStore } from "../src/store/sql-store.ts";
-import type { Store, StoredEvidence } from "../src/store/store.ts";
+import type { Store } from "../src/store/store.ts";
+import type { StoredEvidence } from "../src/store/runs.ts";
 import { badCase, START, type BadCase, type LookAt } from "./faults/bad-evidence.ts";
 import { runOf, sourceOf } from "./faults/judge-case.ts";
 

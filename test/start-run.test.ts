@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { StartRunRequest } from "../src/model/run.ts";
 import { createReplaySource } from "../src/sources/replay.ts";
 import { prepareRun } from "../src/start-run.ts";
-import type { EarlierRun, EarlierRuns, Store } from "../src/store/store.ts";
+import type { EarlierRun, EarlierRuns } from "../src/store/runs.ts";
+import type { Store } from "../src/store/store.ts";
 
 const ANALYSIS = {
   apiVersion: "touchstone/v1" as const,

@@ -3,7 +3,7 @@ import { TouchstoneError } from "../errors.ts";
 import { ArgoVerdictRequest, type ArgoVerdict } from "../model/argo.ts";
 import { digestOf } from "../model/canonical.ts";
 import { StartRunRequest, type Rollout } from "../model/run.ts";
-import type { PolledRun } from "../store/store.ts";
+import type { PolledRun } from "../store/controllers.ts";
 import { parseAs, readJson, readText } from "./body.ts";
 import { effectiveVerdict, isToMend, lineOf, verdictLine } from "./controller-words.ts";
 import { PROJECT } from "./list.ts";

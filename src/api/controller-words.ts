@@ -1,6 +1,6 @@
 import { isTouchstoneError, type ErrorCode, type TouchstoneError } from "../errors.ts";
 import type { Verdict } from "../model/finding.ts";
-import type { StoredRun } from "../store/store.ts";
+import type { StoredRun } from "../store/runs.ts";
 
 /** What rollout controllers are told, in the few words that they show. */
 

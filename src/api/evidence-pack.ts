@@ -1,7 +1,7 @@
 import type { EvidencePack } from "../model/event.ts";
 import type { Finding } from "../model/finding.ts";
 import { Report, type LookView } from "../model/run.ts";
-import type { RunStore } from "../store/store.ts";
+import type { RunStore } from "../store/runs.ts";
 import { toLookView } from "./run-view.ts";
 
 const PAGE = 200;

@@ -5,7 +5,7 @@ import { FlaggerHook } from "../model/flagger.ts";
 import { Name } from "../model/name.ts";
 import { RolloutOutcome, StartRunRequest } from "../model/run.ts";
 import { toPointer } from "../model/issues.ts";
-import type { WatchedRun } from "../store/store.ts";
+import type { WatchedRun } from "../store/controllers.ts";
 import { parseAs, readJson } from "./body.ts";
 import { isToMend, oneLine } from "./controller-words.ts";
 import { actorOf } from "./authenticate.ts";

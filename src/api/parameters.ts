@@ -6,7 +6,8 @@ import { Verdict } from "../model/finding.ts";
 import { Name } from "../model/name.ts";
 import { RunStatus } from "../model/run.ts";
 import { Duration, durationSeconds, isDuration, Instant } from "../model/time.ts";
-import type { Idempotency, Page } from "../store/store.ts";
+import type { Idempotency } from "../store/runs.ts";
+import type { Page } from "../store/listed.ts";
 import { parseAs } from "./body.ts";
 
 const MAX_WAIT_SECONDS = 120;

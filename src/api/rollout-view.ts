@@ -10,7 +10,7 @@ import type {
 import { Report, type Rollout } from "../model/run.ts";
 import type { Stage } from "../model/stage.ts";
 import { epochSeconds, toDuration } from "../model/time.ts";
-import type { Spent, StoredRollout, StoredRun } from "../store/store.ts";
+import type { Spent, StoredRollout, StoredRun } from "../store/runs.ts";
 import { toRunListItem } from "./run-view.ts";
 
 /** A rollout as callers read it, but for what takes the report of its newest run. */

@@ -1,5 +1,5 @@
 import { parseReport, type EvidenceView, type LookView, type RunListItem, type RunView } from "../model/run.ts";
-import type { StoredEvidence, StoredLook, StoredRun } from "../store/store.ts";
+import type { StoredEvidence, StoredLook, StoredRun } from "../store/runs.ts";
 
 /** A stored run as callers read it: the row and the report of its last look. */
 export function toRunView(stored: StoredRun): RunView {

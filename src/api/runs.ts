@@ -5,7 +5,7 @@ import { OverrideRequest, parseReport, StartRunRequest } from "../model/run.ts";
 import { durationSeconds } from "../model/time.ts";
 import { toHtml, HTML_STYLE_HASH } from "../report/html.ts";
 import { toMarkdown } from "../report/markdown.ts";
-import type { StoredRun } from "../store/store.ts";
+import type { StoredRun } from "../store/runs.ts";
 import { actorOf } from "./authenticate.ts";
 import { parseAs, readJson } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";

@@ -7,7 +7,7 @@ import { nextSlot } from "../model/slots.ts";
 import type { Instant } from "../model/time.ts";
 import { putSchedule } from "../schedule.ts";
 import type { StartRunDependencies } from "../start-run.ts";
-import type { StoredSchedule } from "../store/store.ts";
+import type { StoredSchedule } from "../store/schedules.ts";
 import { actorOf } from "./authenticate.ts";
 import { isYaml, parseAs, readJson, readText } from "./body.ts";
 import { PROJECT, sendList } from "./list.ts";

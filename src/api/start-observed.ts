@@ -3,7 +3,7 @@ import { logFieldsOf } from "../log.ts";
 import type { StartRunRequest } from "../model/run.ts";
 import { readTraceParent } from "../model/trace-parent.ts";
 import { startRun, type Caller, type StartRunDependencies } from "../start-run.ts";
-import type { StartedRun } from "../store/store.ts";
+import type { StartedRun } from "../store/runs.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { actorOf } from "./authenticate.ts";
 import { PROJECT } from "./list.ts";

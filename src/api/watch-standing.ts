@@ -1,7 +1,8 @@
 import type { Decision, Finding, Verdict } from "../model/finding.ts";
 import { Report } from "../model/run.ts";
 import { epochSeconds } from "../model/time.ts";
-import type { StoredRun, WatchedRun } from "../store/store.ts";
+import type { StoredRun } from "../store/runs.ts";
+import type { WatchedRun } from "../store/controllers.ts";
 import { lineOf, verdictLine } from "./controller-words.ts";
 
 /** Where a run stands that watches a rollout: all that its controller may be told of, and nothing that is not stored. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Verdict } from "../model/finding.ts";
 import { Instant } from "../model/time.ts";
 import type { Ask } from "./sql.ts";
-import type { EarlierRuns } from "./store.ts";
+import type { EarlierRuns } from "./runs.ts";
 
 /**
  * What a run has used up of its budgets: all that it might have while it lives, and where its evidence ended it early. Those that would have been rolled back later are

@@ -3,7 +3,9 @@ import { toStoredState } from "../model/look-state.ts";
 import { Instant } from "../model/time.ts";
 import { readCursor, toPage } from "./page.ts";
 import type { Ask } from "./sql.ts";
-import type { Claim, Listed, NewLook, Page, StoredEvidence } from "./store.ts";
+import type { Claim, NewLook } from "./work.ts";
+import type { Listed, Page } from "./listed.ts";
+import type { StoredEvidence } from "./runs.ts";
 
 /**
  * Keeps what look `n` was given, in the look's own transaction. When the run would have more than its limit, the evidence of the looks before is dropped and the

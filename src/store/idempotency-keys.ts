@@ -1,6 +1,6 @@
 import { TouchstoneError } from "../errors.ts";
 import type { Ask } from "./sql.ts";
-import type { Idempotency } from "./store.ts";
+import type { Idempotency } from "./runs.ts";
 
 /**
  * Takes the key, waiting for another request that holds it at this moment.

@@ -3,7 +3,8 @@ import { ROLLOUT_KEY } from "./earlier-runs.ts";
 import { readCursor, toPage } from "./page.ts";
 import { LIST_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import type { Ask, SqlValue } from "./sql.ts";
-import type { Listed, Page, RolloutFilter, StoredRollout } from "./store.ts";
+import type { Listed, Page } from "./listed.ts";
+import type { RolloutFilter, StoredRollout } from "./runs.ts";
 
 const NewestRow = z.object({ key: z.string(), seq: z.string() });
 const DeletedRow = z.object({

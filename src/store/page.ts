@@ -1,5 +1,5 @@
 import { TouchstoneError } from "../errors.ts";
-import type { Listed, Page } from "./store.ts";
+import type { Listed, Page } from "./listed.ts";
 
 /** One page of rows of which one more than the limit was asked for. */
 export function toPage<Row, T>(

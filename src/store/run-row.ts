@@ -4,7 +4,7 @@ import { Override, parseRun, RunStatus, ToldByController, type Run } from "../mo
 import { Instant } from "../model/time.ts";
 import { USED_PROMOTE, USED_ROLLBACK } from "./earlier-runs.ts";
 import type { Ask } from "./sql.ts";
-import type { StoredRun } from "./store.ts";
+import type { StoredRun } from "./runs.ts";
 
 /** Of a run, as text. */
 export const NEWEST_OVERRIDE = `

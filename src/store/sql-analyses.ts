@@ -6,7 +6,7 @@ import { takeKey } from "./idempotency-keys.ts";
 import { toPage } from "./page.ts";
 import type { Ask, Sql } from "./sql.ts";
 import { appendAudit } from "./sql-audit.ts";
-import type { AnalysisStore, StoredAnalysis } from "./store.ts";
+import type { AnalysisStore, StoredAnalysis } from "./analyses.ts";
 
 const AnalysisRow = z.object({
   name: z.string(),

@@ -4,7 +4,7 @@ import { canonicalJson } from "../model/canonical.ts";
 import { Instant } from "../model/time.ts";
 import { readCursor, toPage } from "./page.ts";
 import type { Ask, Sql } from "./sql.ts";
-import type { AuditStore } from "./store.ts";
+import type { AuditStore } from "./audit.ts";
 
 const Head = z.object({ seq: z.coerce.number(), hash: z.string(), now: Instant });
 const Row = AuditRecord.extend({ seq: z.coerce.number(), detail: z.string() });

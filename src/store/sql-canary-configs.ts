@@ -4,7 +4,7 @@ import { canonicalJson, digestOf } from "../model/canonical.ts";
 import { Instant } from "../model/time.ts";
 import { appendAudit } from "./sql-audit.ts";
 import type { Ask, Sql } from "./sql.ts";
-import type { CanaryConfigStore, StoredCanaryConfig } from "./store.ts";
+import type { CanaryConfigStore, StoredCanaryConfig } from "./canary-configs.ts";
 
 /** More than anybody keeps, and few enough to be listed at once: Kayenta's clients know no pages. */
 const MOST_CONFIGS = 5_000;

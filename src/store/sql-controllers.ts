@@ -5,7 +5,7 @@ import { Instant } from "../model/time.ts";
 import { NEWEST_OVERRIDE, RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import { finishLive, runIdentity } from "./sql-runs.ts";
 import type { Sql } from "./sql.ts";
-import type { ControllerStore, PolledRun } from "./store.ts";
+import type { ControllerStore, PolledRun } from "./controllers.ts";
 
 /** Runs as rollout controllers ask for them. */
 export const createControllerStore = (sql: Sql): ControllerStore => ({

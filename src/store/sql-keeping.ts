@@ -1,6 +1,6 @@
 import { ROLLOUT_KEY, USED_PROMOTE, USED_ROLLBACK } from "./earlier-runs.ts";
 import type { Ask, Sql } from "./sql.ts";
-import type { DeletedRuns, KeepingStore } from "./store.ts";
+import type { DeletedRuns, KeepingStore } from "./keeping.ts";
 
 /** Any fixed number: one process at a time deletes. */
 const KEEPING_LOCK = 7_265_002;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EventType, type DeliveryView } from "../model/event.ts";
 import { Instant } from "../model/time.ts";
 import type { Sql } from "./sql.ts";
-import type { Delivery, Outbox } from "./store.ts";
+import type { Delivery, Outbox } from "./outbox.ts";
 
 const DueRow = z.object({
   event_id: z.string(),

@@ -22,7 +22,8 @@ import {
 import { payloadVersionOf } from "./payload-version.ts";
 import type { Ask, Sql, SqlValue } from "./sql.ts";
 import { tellOfOverride } from "./tell-of-runs.ts";
-import type { NewOverride, NewRun, Page, RunFilter, RunStore, StartedRun, StoredLook, StoredRun } from "./store.ts";
+import type { NewOverride, NewRun, RunFilter, RunStore, StartedRun, StoredLook, StoredRun } from "./runs.ts";
+import type { Page } from "./listed.ts";
 
 /** A post that repeats a decided run within this time gets that run; later it opens a new attempt. */
 const SAME_ATTEMPT_SECONDS = 60;

@@ -9,7 +9,7 @@ import { toPage } from "./page.ts";
 import { startRun } from "./sql-runs.ts";
 import { appendAudit } from "./sql-audit.ts";
 import type { Ask, Sql } from "./sql.ts";
-import type { DueSchedule, NewSlot, ScheduleStore, SlotTaking, StoredSchedule, TakenSlots } from "./store.ts";
+import type { DueSchedule, NewSlot, ScheduleStore, SlotTaking, StoredSchedule, TakenSlots } from "./schedules.ts";
 
 const SLOT_COLUMNS = `
   touchstone.iso(slot) as slot, touchstone.iso(first_slot) as first_slot, slots, outcome, run_id, code, detail, touchstone.iso(recorded_at) as recorded_at`;

@@ -8,7 +8,7 @@ import { PAYLOAD_VERSION } from "./payload-version.ts";
 import { DUE } from "./run-row.ts";
 import type { Sql } from "./sql.ts";
 import { tellOfEnd } from "./tell-of-runs.ts";
-import { MOST_CLAIMS, PATIENT_CLAIMS, type Claim, type WorkStore } from "./store.ts";
+import { MOST_CLAIMS, PATIENT_CLAIMS, type Claim, type WorkStore } from "./work.ts";
 
 /** What workers do with runs: take them up, hold them, put down what they found. */
 export const createWorkStore = (sql: Sql): WorkStore => ({

@@ -6,7 +6,7 @@ import { epochSeconds, type Instant } from "../model/time.ts";
 import { RUN_COLUMNS, RunRow, toStoredRun } from "./run-row.ts";
 import type { Ask } from "./sql.ts";
 import { appendAudit } from "./sql-audit.ts";
-import type { StoredRun } from "./store.ts";
+import type { StoredRun } from "./runs.ts";
 
 /** Of a stored report only what an event tells. */
 const Counted = z.array(z.object({ units: Finding.shape.units }));

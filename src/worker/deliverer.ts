@@ -1,7 +1,7 @@
 import type { Logger } from "../log.ts";
 import { RunEvent } from "../model/event.ts";
 import { NotDelivered, type NotificationTarget, type Targets } from "../notify/target.ts";
-import type { Delivery, DeliveryOutcome, Outbox } from "../store/store.ts";
+import type { Delivery, DeliveryOutcome, Outbox } from "../store/outbox.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { waitSeconds } from "./backoff.ts";
 import { createBreaker, type Breaker } from "./breaker.ts";

@@ -1,6 +1,6 @@
 import { isTouchstoneError } from "../errors.ts";
 import type { ObservedQuery } from "../sources/observed.ts";
-import type { Claim } from "../store/store.ts";
+import type { Claim } from "../store/work.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Span, Tracing } from "../tracing/tracing.ts";
 import type { LookObserver } from "./look-threads.ts";

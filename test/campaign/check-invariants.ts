@@ -5,7 +5,7 @@ import { canonicalJson } from "../../src/model/canonical.ts";
 import { EvidencePage, Report, RunView } from "../../src/model/run.ts";
 import { Version } from "../../src/model/version.ts";
 import { rejudge } from "../../src/rejudge.ts";
-import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/store.ts";
+import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/work.ts";
 import { Event, TARGET, type CallbackReceiver } from "./callbacks.ts";
 import type { Callers } from "./callers.ts";
 import type { Kill } from "./processes.ts";

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
-import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/store.ts";
+import { MOST_CLAIMS, SUSPECT_CLAIMS } from "../../src/store/work.ts";
 import { checkInvariants } from "./check-invariants.ts";
 import { CANDIDATE_KINDS, oddLook, oneLook } from "./requests.ts";
 import { CAN_RUN, setStage } from "./stage.ts";

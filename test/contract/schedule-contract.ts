@@ -13,7 +13,8 @@ import type { Sql } from "../../src/store/sql.ts";
 import { noTracing } from "../../src/tracing/none.ts";
 import type { Tracing } from "../../src/tracing/tracing.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import type { DueSchedule, Store } from "../../src/store/store.ts";
+import type { DueSchedule } from "../../src/store/schedules.ts";
+import type { Store } from "../../src/store/store.ts";
 import { wireSources } from "../../src/wire-sources.ts";
 import { runOf, SMALL_ANALYSIS } from "../fixtures.ts";
 

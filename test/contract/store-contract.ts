@@ -11,15 +11,10 @@ import { checkSchema, migrate } from "../../src/store/migrations.ts";
 import type { Instant } from "../../src/model/time.ts";
 import { PAYLOAD_VERSION } from "../../src/store/payload-version.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
-import {
-  MOST_CLAIMS,
-  type Claim,
-  type EarlierRuns,
-  type Idempotency,
-  type StartedRun,
-  type Store,
-  type StoredAnalysis,
-} from "../../src/store/store.ts";
+import { MOST_CLAIMS, type Claim } from "../../src/store/work.ts";
+import type { EarlierRuns, Idempotency, StartedRun } from "../../src/store/runs.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { StoredAnalysis } from "../../src/store/analyses.ts";
 import { runOf, SMALL_ANALYSIS } from "../fixtures.ts";
 
 const NEVER = "2100-01-01T00:00:00.000Z";

@@ -4,7 +4,7 @@ import { createPgliteSql } from "../../src/store/pglite.ts";
 import { migrate } from "../../src/store/migrations.ts";
 import { createSqlStore } from "../../src/store/sql-store.ts";
 import { vacuum } from "../../src/store/vacuum.ts";
-import type { DeletedRuns } from "../../src/store/store.ts";
+import type { DeletedRuns } from "../../src/store/keeping.ts";
 import { seeded } from "../../src/stats/random.ts";
 import { createTelemetry } from "../../src/telemetry.ts";
 import { keep, startKeeper, type KeeperDependencies } from "../../src/worker/keeper.ts";

@@ -4,7 +4,8 @@ import { CanaryCaller, CanaryExecutionRequest, type CanaryExecution } from "../.
 import { readTraceParent } from "../../model/trace-parent.ts";
 import { startCanary, toNamespace, type CanaryStart } from "../../start-canary.ts";
 import type { Caller, StartRunDependencies } from "../../start-run.ts";
-import type { Store, StoredRun } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
+import type { StoredRun } from "../../store/runs.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import { actorOf } from "../authenticate.ts";
 import { PROJECT } from "../list.ts";

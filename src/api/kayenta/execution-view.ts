@@ -6,7 +6,7 @@ import type { CanaryExecution, CanaryJudgeResult } from "../../model/canary.ts";
 import type { Verdict } from "../../model/finding.ts";
 import { Report } from "../../model/run.ts";
 import { epochSeconds, type Instant } from "../../model/time.ts";
-import type { StoredRun } from "../../store/store.ts";
+import type { StoredRun } from "../../store/runs.ts";
 
 /** What Kayenta calls where an execution stands. */
 export type ExecutionStatus = "not_started" | "running" | "succeeded" | "terminal" | "canceled";

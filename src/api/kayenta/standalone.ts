@@ -3,7 +3,7 @@ import { TouchstoneError } from "../../errors.ts";
 import { StandaloneRequest, type CanaryExecution } from "../../model/canary.ts";
 import { startStandalone } from "../../start-standalone.ts";
 import type { CanaryStart } from "../../start-canary.ts";
-import type { StoredRun } from "../../store/store.ts";
+import type { StoredRun } from "../../store/runs.ts";
 import { actorOf } from "../authenticate.ts";
 import { PROJECT } from "../list.ts";
 import { onlyMethods } from "../problem.ts";
